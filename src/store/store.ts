@@ -1,0 +1,53 @@
+/**
+ * The database as the rooms see it. One writer: jobs that arrive together run in one immediate transaction, the next
+ * group starts as soon as the last has ended, with no timer. A job that throws undoes its whole group, and everyone in
+ * it is told. Only this room knows which database it is.
+ */
+import type { Kysely } from "kysely";
+
+export type SqlValue = null | number | bigint | string | Uint8Array;
+export type SqlRow = Record<string, SqlValue>;
+
+/** One group's transaction. SQL is the part that SQLite and PostgreSQL share, with `?` for parameters. */
+export interface Batch {
+  /**
+   * Changes whenever another writer has committed since this process last did: whatever a room remembers of the tables
+   * is true while `epoch` stands.
+   */
+  readonly epoch: number;
+  /** Rows of a query. The statement is prepared once and kept. */
+  all(sql: string, parameters?: readonly SqlValue[]): Promise<SqlRow[]>;
+  /** Runs a change; gives the number of rows it touched. */
+  run(sql: string, parameters?: readonly SqlValue[]): Promise<number>;
+  /** The same transaction through the query builder, for everything that is not on the path of each call. */
+  // biome-ignore lint/suspicious/noExplicitAny: each room brings the row types of its own tables.
+  readonly query: Kysely<any>;
+  /** Runs once before the group commits, in the order of first mention; a second mention of the same key is ignored. */
+  beforeCommit(key: object, job: () => Promise<void>): void;
+  /** Runs after the group is durable. */
+  afterCommit(job: () => void): void;
+  /** Runs when the group is undone: forget what was remembered in it. */
+  afterRollback(job: () => void): void;
+}
+
+export interface Store {
+  /**
+   * Runs the job in the next group and settles when the group is durable (see `durability`) or undone. Rejects with a
+   * `FailureError` of code `storage_unavailable` when the group can't be written.
+   */
+  write<T>(job: (batch: Batch) => Promise<T>): Promise<T>;
+  /** Reads outside of the writer's transaction. */
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  readonly query: Kysely<any>;
+  /**
+   * Asks the database, in microseconds, whether another process has committed since: the number changes when it may
+   * have. Throws when the database can't be asked.
+   */
+  readEpoch(): number;
+  /** Jobs waiting for a group; the gateway refuses above `MAX_WAITING_WRITES`. */
+  readonly waiting: number;
+  close(): Promise<void>;
+}
+
+/** Forward steps of the schema, named `<number>-<words>`; each room brings those of its own tables. */
+export type Migrations = Readonly<Record<string, (batch: Batch) => Promise<void>>>;
