@@ -1,0 +1,29 @@
+/**
+ * The fast gate: format, lint, types, dead code, architecture, unit tests. Every step runs, the first failure decides
+ * the exit code, and what failed is named last. Runs under the checkout's own Node through `npm run check`.
+ */
+import { spawnSync } from "node:child_process";
+
+/** Folders whose tests start real programs or take long; `npm test` runs them, the gate does not. */
+const SLOW = ["test/interop/**", "test/e2e/**", "test/docs/**"];
+
+const STEPS: readonly (readonly [string, readonly string[]])[] = [
+  ["format", ["biome", "check", "--linter-enabled=false", "."]],
+  ["types", ["tsc", "-p", "tsconfig.json"]],
+  ["lint", ["oxlint", "--deny-warnings"]],
+  ["lint of promises", ["oxlint", "--type-aware", "--deny-warnings", "src", "samples", "bin"]],
+  ["dead code", ["knip", "--no-progress"]],
+  ["tests", ["vitest", "run", ...SLOW.flatMap((folder) => ["--exclude", folder])]],
+];
+
+const failed: string[] = [];
+for (const [name, [command, ...args]] of STEPS) {
+  const startedMs = performance.now();
+  process.stdout.write(`\n── ${name}\n`);
+  const done = spawnSync(command as string, args, { stdio: "inherit" });
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  if (done.status !== 0) failed.push(name);
+  process.stdout.write(`── ${name}: ${done.status === 0 ? "good" : "failed"} after ${seconds} s\n`);
+}
+process.stdout.write(failed.length === 0 ? "\ncheck: all good\n" : `\ncheck: failed: ${failed.join(", ")}\n`);
+process.exitCode = failed.length === 0 ? 0 : 1;

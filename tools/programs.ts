@@ -1,0 +1,39 @@
+/**
+ * System programs that some suites start: which, why, and how to get them on Debian. Nothing here is needed to use
+ * Sallyport.
+ */
+import { spawnSync } from "node:child_process";
+
+export interface Program {
+  readonly name: string;
+  readonly debianPackage: string;
+  /** The suites that need it, in words. */
+  readonly suites: string;
+}
+
+const PROGRAMS: readonly Program[] = [
+  { name: "nginx", debianPackage: "nginx-light", suites: "the smoke run of the bench against nginx (test/e2e/bench)" },
+  { name: "dash", debianPackage: "dash", suites: "the shell referee of shell_commands_in (test/policy/operators)" },
+];
+
+export function hasProgram(name: string): boolean {
+  const paths = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"].join(":");
+  return spawnSync("sh", ["-c", `command -v ${name}`], { env: { PATH: paths } }).status === 0;
+}
+
+/** Installs what is missing, with progress, and gives what could not be had. */
+export function ensurePrograms(): Program[] {
+  const missing = PROGRAMS.filter((program) => !hasProgram(program.name));
+  if (missing.length === 0) return [];
+  const packages = missing.map((program) => program.debianPackage);
+  const root = process.getuid?.() === 0;
+  if (root && hasProgram("apt-get")) {
+    process.stdout.write(`Installing for the tests: ${packages.join(", ")}\n`);
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    spawnSync("apt-get", ["update", "-q"], { stdio: "inherit", env });
+    spawnSync("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...packages], { stdio: "inherit", env });
+  } else {
+    process.stdout.write(`Not here: ${packages.join(", ")}; they can't be installed without root and apt-get.\n`);
+  }
+  return missing.filter((program) => !hasProgram(program.name));
+}
