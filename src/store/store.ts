@@ -5,16 +5,27 @@
  */
 import type { Kysely } from "kysely";
 
+/** Writes that may wait for a group; the next one is refused at once. */
+export const MAX_WAITING_WRITES = 4096;
+/** Jobs of one group, so that the event loop is never held for long. */
+export const MAX_GROUP_JOBS = 128;
+
 export type SqlValue = null | number | bigint | string | Uint8Array;
 export type SqlRow = Record<string, SqlValue>;
 
-/** One group's transaction. SQL is the part that SQLite and PostgreSQL share, with `?` for parameters. */
+/**
+ * One group's transaction, good until its job has ended. SQL is the part that SQLite and PostgreSQL share, with `?` for
+ * parameters. A job waits for this batch and for nothing else: the transaction is never open across a timer, a socket or
+ * another write, and a job that tries is a bug, which undoes the group.
+ */
 export interface Batch {
   /**
    * Changes whenever another writer has committed since this process last did: whatever a room remembers of the tables
    * is true while `epoch` stands.
    */
   readonly epoch: number;
+  /** Makes everybody in this process ask the tables anew; `bumpGeneration` calls it with the change it announces. */
+  raiseEpoch(): void;
   /** Rows of a query. The statement is prepared once and kept. */
   all(sql: string, parameters?: readonly SqlValue[]): Promise<SqlRow[]>;
   /** Runs a change; gives the number of rows it touched. */
@@ -22,7 +33,10 @@ export interface Batch {
   /** The same transaction through the query builder, for everything that is not on the path of each call. */
   // biome-ignore lint/suspicious/noExplicitAny: each room brings the row types of its own tables.
   readonly query: Kysely<any>;
-  /** Runs once before the group commits, in the order of first mention; a second mention of the same key is ignored. */
+  /**
+   * Runs once, after the last job of the group and before it commits, in the order of first mention; a second mention of
+   * the same key is ignored.
+   */
   beforeCommit(key: object, job: () => Promise<void>): void;
   /** Runs after the group is durable. */
   afterCommit(job: () => void): void;
@@ -33,15 +47,18 @@ export interface Batch {
 export interface Store {
   /**
    * Runs the job in the next group and settles when the group is durable (see `durability`) or undone. Rejects with a
-   * `FailureError` of code `storage_unavailable` when the group can't be written.
+   * `FailureError` of code `storage_unavailable` when the group can't be written; a job that throws something of its own
+   * gets that back, and everyone else in its group `storage_unavailable`. So a job answers what is expected (a name that
+   * is taken, a limit that is full) with a value.
    */
   write<T>(job: (batch: Batch) => Promise<T>): Promise<T>;
-  /** Reads outside of the writer's transaction. */
+  /** Reads what is committed, one statement at a time; several that must agree, and long lists, go by pages or `write`. */
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   readonly query: Kysely<any>;
   /**
    * Asks the database, in microseconds, whether another process has committed since: the number changes when it may
-   * have. Throws when the database can't be asked.
+   * have, and when a job of this process raised it. Ask before you read what you want to remember, so that a change in
+   * between is noticed. Throws a `FailureError` when the database can't be asked.
    */
   readEpoch(): number;
   /** Jobs waiting for a group; the gateway refuses above `MAX_WAITING_WRITES`. */

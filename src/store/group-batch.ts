@@ -1,0 +1,94 @@
+/**
+ * The transaction of one group as its jobs see it: statements on the writer's connection and the hooks around the
+ * commit. It answers with promises that are already settled, and is dead once the group has ended.
+ */
+import type { Kysely } from "kysely";
+import { assert } from "../kernel/assert.ts";
+import { createQuery } from "./dialect-sqlite.ts";
+import type { SqliteConnection } from "./sqlite-connection.ts";
+import { toStoreError } from "./sqlite-failure.ts";
+import type { Batch, SqlRow, SqlValue } from "./store.ts";
+
+const NONE: readonly SqlValue[] = [];
+
+/** The count that `Batch.epoch` and `Store.readEpoch` show. */
+export interface EpochCount {
+  value: number;
+}
+
+export class GroupBatch implements Batch {
+  readonly #connection: SqliteConnection;
+  readonly #epoch: EpochCount;
+  // biome-ignore lint/suspicious/noExplicitAny: each room brings the row types of its own tables.
+  #query: Kysely<any> | undefined;
+  #ended = false;
+  raised = false;
+  readonly beforeCommits: Map<object, () => Promise<void>> = new Map();
+  readonly afterCommits: (() => void)[] = [];
+  readonly afterRollbacks: (() => void)[] = [];
+
+  constructor(connection: SqliteConnection, epoch: EpochCount) {
+    this.#connection = connection;
+    this.#epoch = epoch;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get epoch(): number {
+    return this.#epoch.value;
+  }
+
+  raiseEpoch(): void {
+    this.#live();
+    this.raised = true;
+    this.#epoch.value++;
+  }
+
+  #live(): SqliteConnection {
+    assert(!this.#ended, "a batch was used after its group had ended");
+    return this.#connection;
+  }
+
+  all(sql: string, parameters: readonly SqlValue[] = NONE): Promise<SqlRow[]> {
+    try {
+      return Promise.resolve(this.#live().all(sql, parameters));
+    } catch (error) {
+      return Promise.reject(toStoreError(error));
+    }
+  }
+
+  run(sql: string, parameters: readonly SqlValue[] = NONE): Promise<number> {
+    try {
+      return Promise.resolve(this.#live().run(sql, parameters));
+    } catch (error) {
+      return Promise.reject(toStoreError(error));
+    }
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  get query(): Kysely<any> {
+    this.#query ??= createQuery(() => this.#live());
+    return this.#query;
+  }
+
+  beforeCommit(key: object, job: () => Promise<void>): void {
+    this.#live();
+    if (!this.beforeCommits.has(key)) this.beforeCommits.set(key, job);
+  }
+
+  afterCommit(job: () => void): void {
+    this.#live();
+    this.afterCommits.push(job);
+  }
+
+  afterRollback(job: () => void): void {
+    this.#live();
+    this.afterRollbacks.push(job);
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Opens the database: folder and file for the owner alone, one connection that writes in groups, one that reads. Any
+ * number of processes may open one fresh folder at the same time; each waits for the others within the busy timeout.
+ */
+import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Kysely } from "kysely";
+import type { Clock } from "../kernel/clock.ts";
+import { FailureError } from "../kernel/failure.ts";
+import { createQuery } from "./dialect-sqlite.ts";
+import { generationMigrations } from "./generation.ts";
+import { BUSY_SLICE_MS, GroupWriter } from "./group-writer.ts";
+import { migrate } from "./migrate.ts";
+import { SqliteConnection } from "./sqlite-connection.ts";
+import { isBusy, toStoreError } from "./sqlite-failure.ts";
+import type { Batch, Migrations, Store } from "./store.ts";
+
+export const BUSY_TIMEOUT_MS = 10_000;
+const OPEN_PAUSE_MS = 15;
+const SQLITE_URL = /^sqlite:(.+)$/;
+
+export interface StoreOptions {
+  /** `sqlite:` and a path; or `file`, the path itself. */
+  readonly url?: string | undefined;
+  readonly file?: string | undefined;
+  readonly clock: Clock;
+  /** `process` survives the end of the process, `disk` a power cut. */
+  readonly durability: "process" | "disk";
+  /** How long another process may keep us waiting. */
+  readonly busyTimeoutMs?: number | undefined;
+  readonly migrations: readonly Migrations[];
+  /** Told of hooks that threw; left out, they end the process. */
+  readonly onBug?: ((error: unknown) => void) | undefined;
+}
+
+class SqliteStore implements Store {
+  readonly #connection: SqliteConnection;
+  readonly #reader: SqliteConnection;
+  readonly #writer: GroupWriter;
+  // biome-ignore lint/suspicious/noExplicitAny: each room brings the row types of its own tables.
+  readonly query: Kysely<any>;
+
+  constructor(connection: SqliteConnection, reader: SqliteConnection, writer: GroupWriter) {
+    this.#connection = connection;
+    this.#reader = reader;
+    this.#writer = writer;
+    this.query = createQuery(() => reader);
+  }
+  get waiting(): number {
+    return this.#writer.waiting;
+  }
+  write<T>(job: (batch: Batch) => Promise<T>): Promise<T> {
+    return this.#writer.write(job);
+  }
+  readEpoch(): number {
+    return this.#writer.readEpoch();
+  }
+  async close(): Promise<void> {
+    await this.#writer.drain();
+    this.#reader.close();
+    this.#connection.close();
+  }
+}
+
+/** The path that a store's address names; only SQLite's are known. */
+export function parseStoreUrl(url: string): string {
+  const path = SQLITE_URL.exec(url)?.[1];
+  if (path === undefined || path.startsWith("//") || path.includes("\0")) {
+    throw new FailureError({
+      code: "invalid_config",
+      message: "The store's address is not one that can be opened.",
+      hint: "Write `sqlite:` and the path of a file, as in `sqlite:./data/sallyport.db`.",
+    });
+  }
+  return path;
+}
+
+function prepareFile(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  // Made before SQLite opens it: its log and its index take over the mode of the file.
+  closeSync(openSync(file, "a", 0o600));
+  chmodSync(file, 0o600);
+}
+
+/** Repeats `open` while another process is in the way, until the time is up. */
+async function insist<T>(timeoutMs: number, open: () => T): Promise<T> {
+  for (let left = timeoutMs; ; left -= OPEN_PAUSE_MS) {
+    try {
+      return open();
+    } catch (error) {
+      if (left <= 0 || !isBusy(error)) throw toStoreError(error);
+    }
+    await pause(OPEN_PAUSE_MS);
+  }
+}
+
+function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const path = options.file ?? parseStoreUrl(options.url ?? "");
+  const file = resolve(path);
+  const busyTimeoutMs = options.busyTimeoutMs ?? BUSY_TIMEOUT_MS;
+  const { durability } = options;
+  const slice = Math.min(BUSY_SLICE_MS, busyTimeoutMs);
+  const opened: SqliteConnection[] = [];
+  try {
+    prepareFile(file);
+    const open = (readOnly: boolean) => () => new SqliteConnection(file, { readOnly, durability, busyTimeoutMs: slice });
+    const connection = await insist(busyTimeoutMs, open(false));
+    opened.push(connection);
+    const writer = new GroupWriter(connection, { busyTimeoutMs, onBug: options.onBug ?? throwLater });
+    await writer.write((batch) => migrate(batch, [generationMigrations, ...options.migrations], options.clock.now()));
+    const reader = await insist(busyTimeoutMs, open(true));
+    opened.push(reader);
+    return new SqliteStore(connection, reader, writer);
+  } catch (error) {
+    for (const connection of opened) connection.close();
+    throw locate(error, file);
+  }
+}
+
+/** Says which file it was. */
+function locate(error: unknown, file: string): Error {
+  const known = toStoreError(error);
+  if (!(known instanceof FailureError)) return known;
+  const told = new FailureError(known.failures.map((failure) => ({ ...failure, at: failure.at ?? { file } })));
+  told.cause = error;
+  return told;
+}
