@@ -1,0 +1,124 @@
+/**
+ * From a checked document to the frozen `Config`: paths made absolute from the file's own folder, defaults put in,
+ * credentials of servers gathered so that answers can be searched for them. Takes only what has no errors.
+ */
+import path from "node:path";
+import { isJsonList, isJsonObject, type Json, type JsonObject, readMember } from "../kernel/json.ts";
+import type { ToolClass } from "../policy/decision.ts";
+import type { PolicyDocument } from "../policy/document.ts";
+import { listBonds, memberObject, textOf } from "./check-references.ts";
+import type { Config, ConfigSource, GrantConfig, ServerConfig } from "./config.ts";
+
+/** Shorter texts occur by chance, and an answer that holds one is not suspicious. */
+const MIN_CREDENTIAL_CHARACTERS = 8;
+/** Headers and query parameters that hold a credential, by what they are called. */
+const CREDENTIAL_NAME = /auth|cookie|key|pass|secret|session|sig|token/i;
+
+export interface ConfigParts {
+  /** Absolute. */
+  readonly file: string;
+  readonly document: JsonObject;
+  readonly policies: ReadonlyMap<string, { readonly file: string | undefined; readonly document: PolicyDocument }>;
+  /** What the environment gave, by the pointer of the text that it went into. */
+  readonly replaced: ReadonlyMap<string, readonly string[]>;
+  readonly sources: readonly ConfigSource[];
+}
+
+export function buildConfig(parts: ConfigParts): Config {
+  const { document, file } = parts;
+  const folder = path.dirname(file);
+  const listen = memberObject(document, "listen");
+  const audit = memberObject(document, "audit");
+  const store = textOf(memberObject(document, "store"), "url");
+  const keyFile = textOf(memberObject(document, "secrets"), "keyFile");
+  const port = readMember(listen, "port");
+  return freezeDeep({
+    file,
+    listen: {
+      host: textOf(listen, "host"),
+      port: typeof port === "number" ? port : undefined,
+      publicUrl: textOf(listen, "publicUrl"),
+      allowedHosts: listTexts(readMember(listen, "allowedHosts")),
+    },
+    storeFile: store === undefined ? undefined : path.resolve(folder, store.slice("sqlite:".length)),
+    keyFile: keyFile === undefined ? undefined : path.resolve(folder, keyFile),
+    servers: Object.entries(memberObject(document, "servers")).map(([name, server]) => buildServer(name, server, parts.replaced)),
+    policies: [...parts.policies].map(([name, policy]) => ({
+      name,
+      server: textOf(memberObject(document, "policies")[name], "server") ?? "",
+      ...policy,
+    })),
+    grants: Object.entries(memberObject(document, "grants")).map(([label, grant]) => buildGrant(label, grant)),
+    audit: {
+      durability: textOf(audit, "durability") === "disk" ? "disk" : "process",
+      arguments: textOf(audit, "arguments") === "values" ? "values" : "keys",
+    },
+    sources: [...parts.sources],
+  });
+}
+
+function buildServer(name: string, server: Json, replaced: ConfigParts["replaced"]): ServerConfig {
+  const upstream = memberObject(server, "upstream");
+  const headers = mapTexts(memberObject(upstream, "headers"));
+  const url = textOf(upstream, "url") ?? "";
+  const fromEnvironment = [...replaced]
+    .filter(([pointer]) => pointer.startsWith(`/servers/${name}/upstream/`))
+    .flatMap(([, values]) => values);
+  return {
+    name,
+    url,
+    headers,
+    credentials: listCredentials(headers, url, fromEnvironment),
+    networkAllow: listTexts(readMember(memberObject(server, "network"), "allow")),
+    classes: mapTexts(memberObject(server, "classes")) as Record<string, ToolClass>,
+    tools: textOf(server, "tools") === "review" ? "review" : "accept",
+    meta: listTexts(isJsonObject(server) ? readMember(server, "meta") : undefined),
+  };
+}
+
+function listCredentials(headers: Readonly<Record<string, string>>, url: string, fromEnvironment: readonly string[]): string[] {
+  const found = new Set(fromEnvironment.map((value) => value.trim()));
+  for (const [header, value] of Object.entries(headers)) {
+    if (!CREDENTIAL_NAME.test(header)) continue;
+    found.add(value.trim());
+    const [, scheme, bare] = /^([A-Za-z]+) +(.+)$/.exec(value.trim()) ?? [];
+    if (bare === undefined) continue;
+    found.add(bare);
+    if (scheme?.toLowerCase() === "basic") {
+      const pair = Buffer.from(bare, "base64").toString("utf8");
+      found.add(pair).add(pair.slice(pair.indexOf(":") + 1));
+    }
+  }
+  for (const [key, value] of URL.parse(url)?.searchParams ?? []) if (CREDENTIAL_NAME.test(key)) found.add(value);
+  return [...found].filter((value) => value.length >= MIN_CREDENTIAL_CHARACTERS);
+}
+
+function buildGrant(label: string, grant: Json): GrantConfig {
+  const expires = textOf(grant, "expires");
+  return {
+    label,
+    servers: listBonds(grant).map(({ server, policy }) => ({ server, policy })),
+    identity: textOf(grant, "identity"),
+    owner: textOf(grant, "owner"),
+    token: textOf(grant, "token") ?? "",
+    tags: mapTexts(memberObject(grant, "tags")),
+    expiresMs: expires === undefined ? undefined : Date.parse(expires),
+  };
+}
+
+function listTexts(value: Json | undefined): string[] {
+  return isJsonList(value) ? value.filter((item) => typeof item === "string") : [];
+}
+
+/** Without a prototype, as a tool or a tag may be called anything. */
+function mapTexts(value: JsonObject): Record<string, string> {
+  const texts = Object.create(null) as Record<string, string>;
+  for (const [key, text] of Object.entries(value)) if (typeof text === "string") texts[key] = text;
+  return texts;
+}
+
+function freezeDeep<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const member of Object.values(value)) freezeDeep(member);
+  return Object.freeze(value);
+}

@@ -1,0 +1,66 @@
+/**
+ * What a configuration file says, read and checked: plain frozen data. Secrets (tokens, header values, credentials)
+ * stand in it in clear; it lives in memory alone and is never printed, logged or stored as it is.
+ */
+import type { ToolClass } from "../policy/decision.ts";
+import type { PolicyDocument } from "../policy/document.ts";
+
+export interface ServerConfig {
+  readonly name: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Texts that must never come back in an answer: what the environment gave, and what credential headers hold. */
+  readonly credentials: readonly string[];
+  /** Address ranges, as written, that the address guard opens. */
+  readonly networkAllow: readonly string[];
+  readonly classes: Readonly<Record<string, ToolClass>>;
+  readonly tools: "accept" | "review";
+  /** Further keys of a client's `_meta` that reach the server. */
+  readonly meta: readonly string[];
+}
+
+export interface PolicyConfig {
+  readonly name: string;
+  readonly server: string;
+  /** Absolute; undefined where the document stands in the configuration itself. */
+  readonly file: string | undefined;
+  readonly document: PolicyDocument;
+}
+
+export interface GrantConfig {
+  readonly label: string;
+  readonly servers: readonly { readonly server: string; readonly policy: string | undefined }[];
+  readonly identity: string | undefined;
+  readonly owner: string | undefined;
+  readonly token: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly expiresMs: number | undefined;
+}
+
+/** One file that the configuration was read from, with what it held, for whoever watches them. */
+export interface ConfigSource {
+  /** Absolute. */
+  readonly file: string;
+  /** SHA-256 of its bytes; `absent` where it could not be read. */
+  readonly digest: string;
+}
+
+export interface Config {
+  /** Absolute path of the configuration file. */
+  readonly file: string;
+  readonly listen: {
+    readonly host: string | undefined;
+    readonly port: number | undefined;
+    readonly publicUrl: string | undefined;
+    readonly allowedHosts: readonly string[];
+  };
+  /** Absolute path of the SQLite file; undefined: in the data folder. */
+  readonly storeFile: string | undefined;
+  /** Absolute path of the master key's file; undefined: see the environment, then the data folder. */
+  readonly keyFile: string | undefined;
+  readonly servers: readonly ServerConfig[];
+  readonly policies: readonly PolicyConfig[];
+  readonly grants: readonly GrantConfig[];
+  readonly audit: { readonly durability: "process" | "disk"; readonly arguments: "keys" | "values" };
+  readonly sources: readonly ConfigSource[];
+}
