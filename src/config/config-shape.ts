@@ -165,7 +165,9 @@ export const CONFIG_SHAPE: ObjectShape = {
       kind: "object",
       description: "Where policies, grants, counters and the log are kept.",
       required: ["url"],
-      keys: { url: { kind: "text", description: "`sqlite:` and a path; a relative one starts at this file's folder.", check: checkStoreUrl } },
+      keys: {
+        url: { kind: "text", description: "`sqlite:` and a path; a relative one starts at this file's folder.", check: checkStoreUrl },
+      },
     },
     limits: {
       kind: "object",

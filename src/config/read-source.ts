@@ -7,8 +7,8 @@ import { readFile, stat } from "node:fs/promises";
 import type { Failure, Result } from "../kernel/failure.ts";
 import { fail, succeed } from "../kernel/failure.ts";
 
-export const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
-export const MAX_POLICY_BYTES = 4 * 1024 * 1024;
+export const MAX_CONFIG_BYTES: number = 4 * 1024 * 1024;
+export const MAX_POLICY_BYTES: number = 4 * 1024 * 1024;
 /** The digest of a file that can't be read. */
 export const ABSENT = "absent";
 

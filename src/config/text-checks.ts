@@ -93,7 +93,8 @@ export const checkListenHost: TextCheck = (text) =>
 
 function readWebUrl(text: string): URL | string {
   const url = URL.parse(text);
-  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) return "This must be an address with `http://` or `https://`.";
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:"))
+    return "This must be an address with `http://` or `https://`.";
   if (url.username !== "" || url.password !== "") return "Credentials can't stand in an address; they go into `headers`.";
   if (text.includes("#")) return "An address can't have a part after `#` here.";
   return url;
@@ -134,7 +135,10 @@ export const checkHeaderValue: TextCheck = (text) => {
 };
 
 export const checkMetaKey: TextCheck = (text) => {
-  if (!/^(?:[A-Za-z](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(text) || text.length > MAX_TEXT_CHARACTERS) {
+  if (
+    !/^(?:[A-Za-z](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(text) ||
+    text.length > MAX_TEXT_CHARACTERS
+  ) {
     return "This must be a key of `_meta`, such as `example.com/tenant`.";
   }
   return text.startsWith("sallyport/") ? "Keys that begin with `sallyport/` are the gateway's own." : undefined;

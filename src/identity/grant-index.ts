@@ -1,0 +1,100 @@
+/**
+ * Bearer → grant, from memory where it can, and never more than the current generation behind: `refresh` is asked once a
+ * request and forgets everything when anybody changed anything. Keeps digests of bearers, never a bearer. Each entry is
+ * read from the store when it is first needed, so that a hundred thousand grants cost no call more than one does.
+ */
+import { hash, timingSafeEqual } from "node:crypto";
+import { MAX_TOKEN_CHARACTERS, MIN_TOKEN_CHARACTERS } from "../config/text-checks.ts";
+import { BoundedMap } from "../kernel/bounded-map.ts";
+import { readGeneration } from "../store/generation.ts";
+import type { Store } from "../store/store.ts";
+import { type GrantRecord, type GrantState, readGrantByHash, stateOfGrant } from "./grant.ts";
+import { hashToken } from "./token.ts";
+
+export const MAX_INDEXED_GRANTS = 100_000;
+/** Bearers that are nobody's, remembered apart so that they can't push out the others. */
+export const MAX_INDEXED_STRANGERS = 1000;
+
+/** A grant that may be used now, or why there is none; the reason is for the log alone. */
+export type FoundGrant =
+  | { readonly grant: GrantRecord; readonly reason?: undefined }
+  | { readonly grant: undefined; readonly reason: "unknown" | Exclude<GrantState, "current">; readonly label?: string };
+
+export interface GrantIndex {
+  /**
+   * Asks whether anything was changed, by anybody, and forgets what was remembered if so. Gives the version of what is
+   * known: it stands while nothing has changed, and other indexes over the same store follow it. Rejects or throws when
+   * the store can't be asked; then nothing may be decided.
+   */
+  refresh(): number | Promise<number>;
+  /** At once where the bearer is known. */
+  find(bearer: string, nowMs: number): FoundGrant | Promise<FoundGrant>;
+}
+
+const UNKNOWN: FoundGrant = Object.freeze({ grant: undefined, reason: "unknown" });
+
+class StoredGrantIndex implements GrantIndex {
+  readonly #store: Store;
+  readonly #key: Uint8Array;
+  readonly #known = new BoundedMap<string, FoundGrant & { readonly grant: GrantRecord }>(MAX_INDEXED_GRANTS);
+  readonly #strangers = new BoundedMap<string, true>(MAX_INDEXED_STRANGERS);
+  #epoch: number | undefined;
+  #generation: number | undefined;
+  #version = 0;
+
+  constructor(store: Store, key: Uint8Array) {
+    this.#store = store;
+    this.#key = key;
+  }
+
+  refresh(): number | Promise<number> {
+    const epoch = this.#store.readEpoch();
+    return epoch === this.#epoch ? this.#version : this.#reread(epoch);
+  }
+
+  async #reread(epoch: number): Promise<number> {
+    const generation = await readGeneration(this.#store.query);
+    if (generation !== this.#generation) {
+      this.#generation = generation;
+      this.#version++;
+      this.#known.clear();
+      this.#strangers.clear();
+    }
+    // Of two that overlap the later look counts; both have read what was committed when they were asked.
+    if (this.#epoch === undefined || epoch > this.#epoch) this.#epoch = epoch;
+    return this.#version;
+  }
+
+  find(bearer: string, nowMs: number): FoundGrant | Promise<FoundGrant> {
+    if (bearer.length < MIN_TOKEN_CHARACTERS || bearer.length > MAX_TOKEN_CHARACTERS || !bearer.isWellFormed()) return UNKNOWN;
+    const digest = hash("sha256", bearer, "base64url");
+    const found = this.#known.get(digest);
+    if (found !== undefined) return judge(found, nowMs);
+    return this.#strangers.get(digest) === true ? UNKNOWN : this.#load(bearer, digest, nowMs);
+  }
+
+  async #load(bearer: string, digest: string, nowMs: number): Promise<FoundGrant> {
+    const version = this.#version;
+    const tokenHash = hashToken(this.#key, bearer);
+    const stored = await readGrantByHash(this.#store.query, tokenHash);
+    // What was read before a change must not be remembered after it.
+    const current = version === this.#version;
+    if (stored === undefined || !timingSafeEqual(Buffer.from(stored.tokenHash), Buffer.from(tokenHash))) {
+      if (current) this.#strangers.set(digest, true);
+      return UNKNOWN;
+    }
+    const found = { grant: stored.grant };
+    if (current) this.#known.set(digest, found);
+    return judge(found, nowMs);
+  }
+}
+
+function judge(found: FoundGrant & { readonly grant: GrantRecord }, nowMs: number): FoundGrant {
+  const state = stateOfGrant(found.grant, nowMs);
+  return state === "current" ? found : { grant: undefined, reason: state, label: found.grant.label };
+}
+
+/** `key` is the one that the stored hashes were made with. */
+export function createGrantIndex(store: Store, key: Uint8Array): GrantIndex {
+  return new StoredGrantIndex(store, key);
+}

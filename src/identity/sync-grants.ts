@@ -1,0 +1,116 @@
+/**
+ * Makes the grants that come from a configuration file equal to that file: new ones added, changed ones changed, those
+ * that left it put out of force. What was revoked stays revoked by its label, whatever the file says. Judges all before
+ * it writes any, and writes and announces nothing where nothing differs.
+ */
+import type { GrantConfig } from "../config/config.ts";
+import { type Failure, fail, type Result, succeed } from "../kernel/failure.ts";
+import { createId } from "../kernel/id.ts";
+import { bumpGeneration } from "../store/generation.ts";
+import type { Batch } from "../store/store.ts";
+import type { AdminChange } from "./admin-change.ts";
+import { describeTerms } from "./change-grants.ts";
+import { type GrantRecord, listStoredGrants, printTags, type StoredGrant } from "./grant.ts";
+import { hashToken, readTokenId } from "./token.ts";
+import { type GrantTerms, insertGrant, updateTerms, updateToken } from "./write-grant.ts";
+
+const BY_FILE = "file";
+
+export interface SyncGrants {
+  /** Derived from the master key for tokens. */
+  readonly key: Uint8Array;
+  readonly nowMs: number;
+}
+
+interface Wanted {
+  readonly terms: GrantTerms;
+  readonly tokenId: string;
+  readonly tokenHash: string;
+  readonly stored: StoredGrant | undefined;
+}
+
+export async function syncGrants(
+  batch: Batch,
+  grants: readonly GrantConfig[],
+  options: SyncGrants,
+): Promise<Result<{ readonly changes: readonly AdminChange[] }>> {
+  const stored = await listStoredGrants(batch);
+  const byLabel = new Map(stored.map((each) => [each.grant.label, each]));
+  const wanted = grants.map((grant): Wanted => {
+    const { token, ...terms } = grant;
+    return { terms, tokenId: readTokenId(token), tokenHash: hashToken(options.key, token), stored: byLabel.get(grant.label) };
+  });
+  const labels = new Set(grants.map((grant) => grant.label));
+  const leaving = stored.filter(({ grant }) => grant.origin === "file" && !labels.has(grant.label));
+  const failures = findConflicts(wanted, stored, labels);
+  if (failures.length > 0) return fail(...failures);
+
+  // Hashes are unique, and two grants may change their tokens with each other: all that change are cleared first. Of a
+  // revoked grant that leaves the file the hash stays, so that its token can't come back under another label.
+  for (const { tokenHash, stored } of wanted) {
+    if (stored && stored.tokenHash !== tokenHash) await updateToken(batch, stored.grant.id, "", "");
+  }
+  const changes: AdminChange[] = [];
+  for (const { grant, tokenHash } of leaving) {
+    if (grant.revokedMs === undefined && tokenHash !== "") await updateToken(batch, grant.id, "", "");
+    if (!grant.present) continue;
+    await batch.run("UPDATE access_grant SET present = 0 WHERE id = ?", [grant.id]);
+    changes.push({ action: "grant.removed", grant: grant.label, by: BY_FILE, details: {} });
+  }
+  for (const each of wanted) changes.push(...(await writeWanted(batch, each, options.nowMs)));
+  if (changes.length > 0) await bumpGeneration(batch);
+  return succeed({ changes });
+}
+
+async function writeWanted(batch: Batch, wanted: Wanted, nowMs: number): Promise<AdminChange[]> {
+  const { terms, tokenId, tokenHash, stored } = wanted;
+  if (stored === undefined) {
+    await insertGrant(batch, { ...terms, id: createId(nowMs), origin: "file", tokenId, tokenHash, nowMs, by: BY_FILE });
+    return [describeTerms("grant.added", terms, BY_FILE)];
+  }
+  const { grant } = stored;
+  const changes: AdminChange[] = [];
+  if (!grant.present || !hasTerms(grant, terms)) {
+    await updateTerms(batch, grant.id, terms);
+    changes.push(describeTerms(grant.present ? "grant.changed" : "grant.added", terms, BY_FILE));
+  }
+  if (stored.tokenHash !== tokenHash) {
+    await updateToken(batch, grant.id, tokenId, tokenHash);
+    await batch.run("UPDATE access_grant SET rotated_ms = ?, rotated_by = ? WHERE id = ?", [nowMs, BY_FILE, grant.id]);
+    if (grant.present) changes.push({ action: "grant.rotated", grant: grant.label, by: BY_FILE, details: {} });
+  }
+  return changes;
+}
+
+function hasTerms(grant: GrantRecord, terms: GrantTerms): boolean {
+  return (
+    grant.identity === terms.identity &&
+    grant.owner === terms.owner &&
+    grant.expiresMs === terms.expiresMs &&
+    printTags(grant.tags) === printTags(terms.tags) &&
+    grant.servers.size === terms.servers.length &&
+    terms.servers.every(({ server, policy }) => grant.servers.has(server) && grant.servers.get(server) === policy)
+  );
+}
+
+function findConflicts(wanted: readonly Wanted[], stored: readonly StoredGrant[], labels: ReadonlySet<string>): Failure[] {
+  const failures: Failure[] = [];
+  const conflict = (label: string, key: string, message: string, hint: string): void => {
+    failures.push({ code: "conflict", message, at: { pointer: `/grants/${label}${key}` }, hint });
+  };
+  // A grant that the file still has gets its token from there, so only the others' tokens can be in the way.
+  const kept = stored.filter(({ grant, tokenHash }) => tokenHash !== "" && !(grant.origin === "file" && labels.has(grant.label)));
+  const holders = new Map(kept.map(({ grant, tokenHash }) => [tokenHash, grant]));
+  for (const { terms, tokenHash, stored } of wanted) {
+    const { label } = terms;
+    if (stored && stored.grant.origin !== "file") {
+      conflict(label, "", `There is a grant \`${label}\` that was not made by a configuration file.`, "Choose another label in the file.");
+      continue;
+    }
+    const holder = holders.get(tokenHash);
+    if (holder === undefined || (holder.origin === "file" && holder.revokedMs === undefined)) continue;
+    const was = holder.revokedMs === undefined ? "is" : "was revoked as";
+    conflict(label, "/token", `This token ${was} that of the grant \`${holder.label}\`.`, "Give the grant a token of its own.");
+  }
+  return failures;
+}
