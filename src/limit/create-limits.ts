@@ -1,0 +1,88 @@
+/**
+ * Limits over the store. Counts are remembered as long as the database's epoch stands, so that a call costs memory and
+ * one row for each count in its group; they are written in that group's transaction, and forgotten when it is undone.
+ * Counts that count no more are let go of in small portions, now and then.
+ */
+import { assert } from "../kernel/assert.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Charge } from "../policy/decision.ts";
+import { isBatch, type Readable } from "../store/read-rows.ts";
+import type { Batch } from "../store/store.ts";
+import { CounterReader, CounterTable } from "./counter-table.ts";
+import { Ledger } from "./ledger.ts";
+import type { Limits, Outcome, Parties, PeekAnswer, Reservation, TakeAnswer } from "./limits.ts";
+
+/** Counts that are remembered; beyond that all are read again when they are asked for. */
+export const MAX_REMEMBERED_COUNTS = 50_000;
+export const PRUNE_INTERVAL_MS = 60_000;
+
+class StoredLimits implements Limits {
+  readonly #clock: Clock;
+  readonly #ledger: Ledger;
+  #epoch: number | undefined;
+  #batch: Batch | undefined;
+  #table: CounterTable | undefined;
+  #saving = false;
+  #nextPruneMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#ledger = new Ledger(clock);
+  }
+
+  async take(batch: Batch, charges: readonly Charge[], parties: Parties, nowMs: number): Promise<TakeAnswer> {
+    if (charges.length === 0) return { ok: true, reservation: undefined };
+    const answer = await this.#ledger.take(this.#enter(batch), charges, parties, nowMs);
+    this.#saveLater(batch);
+    return answer;
+  }
+
+  async peek(source: Readable, charges: readonly Charge[], parties: Parties, nowMs: number): Promise<PeekAnswer> {
+    if (charges.length === 0) return { ok: true };
+    if (!isBatch(source)) return new Ledger(this.#clock).peek(new CounterReader(source), charges, parties, nowMs);
+    return this.#ledger.peek(this.#enter(source), charges, parties, nowMs);
+  }
+
+  async settle(batch: Batch, reservation: Reservation, outcome: Outcome): Promise<boolean> {
+    const refunded = await this.#ledger.settle(this.#enter(batch), reservation, outcome, (undo) => batch.afterRollback(undo));
+    this.#saveLater(batch);
+    return refunded;
+  }
+
+  /** What is remembered holds in this group, or is forgotten. */
+  #enter(batch: Batch): CounterTable {
+    if (this.#batch === batch && this.#table) return this.#table;
+    assert(this.#ledger.dirty.size === 0, "counts of an earlier group were not written");
+    // Asked once for each group: within it nobody else can commit, and what this process announces in it is its own.
+    const { counters, families } = this.#ledger;
+    if (batch.epoch !== this.#epoch || counters.size + families.size > MAX_REMEMBERED_COUNTS) this.#ledger.forget();
+    this.#epoch = batch.epoch;
+    this.#batch = batch;
+    this.#table = new CounterTable(batch, this.#ledger);
+    this.#saving = false;
+    batch.afterRollback(() => {
+      this.#ledger.forget();
+      this.#batch = undefined;
+    });
+    return this.#table;
+  }
+
+  #saveLater(batch: Batch): void {
+    if (this.#saving || this.#ledger.dirty.size === 0) return;
+    this.#saving = true;
+    // A key of its own each time: what is changed by a later hook of the same group is saved too.
+    batch.beforeCommit({}, async () => {
+      this.#saving = false;
+      const table = this.#table as CounterTable;
+      await table.save();
+      const nowMs = this.#clock.now();
+      if (nowMs < this.#nextPruneMs) return;
+      const more = await table.prune(nowMs);
+      this.#nextPruneMs = more ? nowMs : nowMs + PRUNE_INTERVAL_MS;
+    });
+  }
+}
+
+export function createLimits(options: { readonly clock: Clock }): Limits {
+  return new StoredLimits(options.clock);
+}
