@@ -90,6 +90,9 @@ export interface LimitSpec {
   /** Billionths. */
   readonly max: bigint;
   readonly counts: "attempts" | "successes";
+  /** The document's paths in their one spelling, for agreement between policies that share the counter. */
+  readonly add?: string | undefined;
+  readonly per?: string | undefined;
 }
 
 /** What one call charges to one limit. `refused` stands for an amount or a `per` value that can't be counted. */
@@ -111,6 +114,8 @@ export interface Denial {
   readonly message: string;
   readonly cause?: "missing" | "wrong_type" | undefined;
   readonly retryAfterMs?: number | undefined;
+  /** Set when a step ended in an error: for the log of the program, told to nobody else. */
+  readonly error?: unknown;
 }
 
 /** A call that passed steps 1 to 9. The caller asks the limits (10), then a person (11), then takes (12). */
@@ -129,6 +134,8 @@ export interface ApprovalAsk {
   readonly expiresMs: number;
   readonly holdMs: number;
   readonly approvers: readonly string[];
+  /** Why the rule matched what it could not judge. */
+  readonly cause?: "missing" | "wrong_type" | undefined;
 }
 
 export type Decision = Denial | Permission;
