@@ -14,6 +14,8 @@ export interface ShapeContext {
   readonly report: Report;
   /** Whether a variable was read into the text at that pointer: it may then stand for a number. */
   isExpanded(pointer: string): boolean;
+  /** Whether one was read into anything at or below the pointer: what is said of it then quotes nothing. */
+  holdsExpanded(pointer: string): boolean;
 }
 
 /** Longest key that is quoted in full. */

@@ -41,7 +41,7 @@ export interface GrantConfig {
 export interface ConfigSource {
   /** Absolute. */
   readonly file: string;
-  /** SHA-256 of its bytes; `absent` where it could not be read. */
+  /** SHA-256 of its bytes, or a word where it could not be read. */
   readonly digest: string;
 }
 

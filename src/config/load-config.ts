@@ -16,7 +16,7 @@ import { CONFIG_SHAPE } from "./config-shape.ts";
 import { type Environment, expandVariables } from "./expand-variables.ts";
 import { hideText } from "./hide-text.ts";
 import { loadPolicies } from "./load-policies.ts";
-import { MAX_CONFIG_BYTES, readSource } from "./read-source.ts";
+import { readSource } from "./read-source.ts";
 
 export interface LoadOptions {
   readonly file: string;
@@ -35,7 +35,7 @@ export async function loadConfig(options: LoadOptions): Promise<Result<Config>> 
 
 export async function loadConfigWithSources(options: LoadOptions): Promise<LoadedConfig> {
   const file = path.resolve(options.file);
-  const { text, digest } = await readSource(file, options.file, MAX_CONFIG_BYTES);
+  const { text, digest } = await readSource(file, options.file);
   const sources: ConfigSource[] = [{ file, digest }];
   if (!text.ok) return { result: text, sources };
   const scanned = scanDocument(text.value, { file: options.file });
@@ -69,6 +69,7 @@ function createContext(
 ): ShapeContext {
   return {
     isExpanded: (pointer) => replaced.has(pointer),
+    holdsExpanded: (pointer) => replaced.has(pointer) || [...replaced.keys()].some((each) => each.startsWith(`${pointer}/`)),
     report(pointer, message, hint, which) {
       // What a missing variable left behind is not judged a second time.
       if (faulty.has(pointer)) return;

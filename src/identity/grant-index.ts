@@ -31,7 +31,7 @@ export interface GrantIndex {
   find(bearer: string, nowMs: number): FoundGrant | Promise<FoundGrant>;
 }
 
-const UNKNOWN: FoundGrant = Object.freeze({ grant: undefined, reason: "unknown" });
+const UNKNOWN: FoundGrant = { grant: undefined, reason: "unknown" };
 
 class StoredGrantIndex implements GrantIndex {
   readonly #store: Store;

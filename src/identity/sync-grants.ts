@@ -20,6 +20,8 @@ export interface SyncGrants {
   /** Derived from the master key for tokens. */
   readonly key: Uint8Array;
   readonly nowMs: number;
+  /** Only judge, and say what would change. */
+  readonly dryRun?: boolean;
 }
 
 interface Wanted {
@@ -45,41 +47,54 @@ export async function syncGrants(
   const failures = findConflicts(wanted, stored, labels);
   if (failures.length > 0) return fail(...failures);
 
+  const changes = [
+    ...leaving.filter(({ grant }) => grant.present).map(({ grant }) => describeChange("grant.removed", grant.label)),
+    ...wanted.flatMap(describeWanted),
+  ];
+  const freeing = leaving.filter(({ grant, tokenHash }) => grant.revokedMs === undefined && tokenHash !== "");
+  if ((changes.length === 0 && freeing.length === 0) || options.dryRun === true) return succeed({ changes });
+
   // Hashes are unique, and two grants may change their tokens with each other: all that change are cleared first. Of a
   // revoked grant that leaves the file the hash stays, so that its token can't come back under another label.
-  for (const { tokenHash, stored } of wanted) {
-    if (stored && stored.tokenHash !== tokenHash) await updateToken(batch, stored.grant.id, "", "");
-  }
-  const changes: AdminChange[] = [];
-  for (const { grant, tokenHash } of leaving) {
-    if (grant.revokedMs === undefined && tokenHash !== "") await updateToken(batch, grant.id, "", "");
-    if (!grant.present) continue;
-    await batch.run("UPDATE access_grant SET present = 0 WHERE id = ?", [grant.id]);
-    changes.push({ action: "grant.removed", grant: grant.label, by: BY_FILE, details: {} });
-  }
-  for (const each of wanted) changes.push(...(await writeWanted(batch, each, options.nowMs)));
-  if (changes.length > 0) await bumpGeneration(batch);
+  for (const { grant } of freeing) await updateToken(batch, grant.id, "", "");
+  for (const { stored } of wanted.filter(hasNewToken)) if (stored) await updateToken(batch, stored.grant.id, "", "");
+  for (const { grant } of leaving) await batch.run("UPDATE access_grant SET present = 0 WHERE id = ?", [grant.id]);
+  for (const each of wanted) await writeWanted(batch, each, options.nowMs);
+  await bumpGeneration(batch);
   return succeed({ changes });
 }
 
-async function writeWanted(batch: Batch, wanted: Wanted, nowMs: number): Promise<AdminChange[]> {
+function hasNewToken({ tokenHash, stored }: Wanted): boolean {
+  return stored !== undefined && stored.tokenHash !== tokenHash;
+}
+
+function hasNewTerms({ terms, stored }: Wanted): boolean {
+  return stored !== undefined && (!stored.grant.present || !hasTerms(stored.grant, terms));
+}
+
+function describeWanted(wanted: Wanted): AdminChange[] {
+  const { terms, stored } = wanted;
+  if (stored === undefined || !stored.grant.present) return [describeTerms("grant.added", terms, BY_FILE)];
+  const changes: AdminChange[] = [];
+  if (hasNewTerms(wanted)) changes.push(describeTerms("grant.changed", terms, BY_FILE));
+  if (hasNewToken(wanted)) changes.push(describeChange("grant.rotated", terms.label));
+  return changes;
+}
+
+function describeChange(action: AdminChange["action"], grant: string): AdminChange {
+  return { action, grant, by: BY_FILE, details: {} };
+}
+
+async function writeWanted(batch: Batch, wanted: Wanted, nowMs: number): Promise<void> {
   const { terms, tokenId, tokenHash, stored } = wanted;
   if (stored === undefined) {
     await insertGrant(batch, { ...terms, id: createId(nowMs), origin: "file", tokenId, tokenHash, nowMs, by: BY_FILE });
-    return [describeTerms("grant.added", terms, BY_FILE)];
+    return;
   }
-  const { grant } = stored;
-  const changes: AdminChange[] = [];
-  if (!grant.present || !hasTerms(grant, terms)) {
-    await updateTerms(batch, grant.id, terms);
-    changes.push(describeTerms(grant.present ? "grant.changed" : "grant.added", terms, BY_FILE));
-  }
-  if (stored.tokenHash !== tokenHash) {
-    await updateToken(batch, grant.id, tokenId, tokenHash);
-    await batch.run("UPDATE access_grant SET rotated_ms = ?, rotated_by = ? WHERE id = ?", [nowMs, BY_FILE, grant.id]);
-    if (grant.present) changes.push({ action: "grant.rotated", grant: grant.label, by: BY_FILE, details: {} });
-  }
-  return changes;
+  if (hasNewTerms(wanted)) await updateTerms(batch, stored.grant.id, terms);
+  if (!hasNewToken(wanted)) return;
+  await updateToken(batch, stored.grant.id, tokenId, tokenHash);
+  await batch.run("UPDATE access_grant SET rotated_ms = ?, rotated_by = ? WHERE id = ?", [nowMs, BY_FILE, stored.grant.id]);
 }
 
 function hasTerms(grant: GrantRecord, terms: GrantTerms): boolean {

@@ -58,7 +58,6 @@ function shorten(words: string): string {
 /** Control and direction characters become visible, so that no text can forge a line or colour a terminal. */
 function makeOneLine(words: string): string {
   return words.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (character) => {
-    const code = (character.codePointAt(0) as number).toString(16).padStart(4, "0");
-    return `\\u${code}`;
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });
 }
