@@ -62,7 +62,44 @@ const PLAIN = new Uint8Array(256).fill(1, 32);
 PLAIN[34] = 0;
 PLAIN[92] = 0;
 
+const TRUE: Uint8Array = Buffer.from("true");
+const FALSE: Uint8Array = Buffer.from("false");
+const NULL: Uint8Array = Buffer.from("null");
+const VERSION: Uint8Array = Buffer.from('"2.0"');
+
+/** The closing marks of what is open; one answer is looked over at a time, from beginning to end. */
+const nesting = new Uint8Array(MAX_JSON_DEPTH + 1);
+
 const NO_MEMBERS: ReadonlyMap<string, ByteSpan> = new Map();
+
+/** The keys of nearly every answer, by length: found by their bytes, without making a text of each. */
+interface UsualKey {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+const USUAL_KEYS: readonly (readonly UsualKey[] | undefined)[] = groupByLength([
+  "jsonrpc",
+  "id",
+  "result",
+  "error",
+  "method",
+  "params",
+  "content",
+  "structuredContent",
+  "isError",
+  "resultType",
+  "_meta",
+  "code",
+  "message",
+  "data",
+]);
+
+function groupByLength(names: readonly string[]): UsualKey[][] {
+  const groups: UsualKey[][] = [];
+  for (const name of names) (groups[name.length] ??= []).push({ name, bytes: Buffer.from(name) });
+  return groups;
+}
 const SMALL_INTEGER = /^-?(?:0|[1-9]\d{0,14})$/;
 
 class Skimmer {
@@ -78,56 +115,85 @@ class Skimmer {
     this.maxDepth = maxDepth;
   }
 
-  /** The next byte that is not white space; -1 at the end. */
-  next(): number {
-    const { bytes, end } = this;
+  /** Where the next byte stands that is not white space. */
+  skipBlanks(from: number): number {
+    const { bytes } = this;
+    let at = from;
+    for (let byte = bytes[at]; byte === 32 || byte === 10 || byte === 13 || byte === 9; byte = bytes[at]) at++;
+    return at;
+  }
+
+  /** The next byte that is not white space; undefined at the end. */
+  next(): number | undefined {
+    this.at = this.skipBlanks(this.at);
+    return this.bytes[this.at];
+  }
+
+  /** One value with all that is in it, in one loop: results are large and only their grammar counts. */
+  skipValue(base: number): void {
+    const { bytes, maxDepth } = this;
+    let depth = base;
     let at = this.at;
-    while (at < end) {
-      const byte = bytes[at] as number;
-      if (byte > 32 || (byte !== 32 && byte !== 10 && byte !== 13 && byte !== 9)) {
-        this.at = at;
-        return byte;
-      }
-      at++;
-    }
-    this.at = at;
-    return -1;
-  }
-
-  skipValue(depth: number): void {
-    const byte = this.next();
-    if (byte === 34) this.skipText();
-    else if (byte === 123) this.skipObject(depth);
-    else if (byte === 91) this.skipList(depth);
-    else if (byte === 45 || (byte >= 48 && byte <= 57)) this.skipNumber(byte);
-    else if (byte === 116) this.skipWord("true");
-    else if (byte === 102) this.skipWord("false");
-    else if (byte === 110) this.skipWord("null");
-    else throw new Fault("a value is expected");
-  }
-
-  skipWord(word: string): void {
-    for (let index = 0; index < word.length; index++) {
-      if (this.bytes[this.at + index] !== word.charCodeAt(index)) throw new Fault("a value is expected");
-    }
-    this.at += word.length;
-  }
-
-  /** From the opening quote to behind the closing one; true where the text has escapes. */
-  skipText(): boolean {
-    const { bytes, end } = this;
-    let at = this.at + 1;
-    let escaped = false;
     for (;;) {
-      while (at < end && PLAIN[bytes[at] as number] === 1) at++;
-      if (at >= end) throw new Fault("a text is not closed");
-      const byte = bytes[at] as number;
-      if (byte === 34) {
-        this.at = at + 1;
-        return escaped;
+      at = this.skipBlanks(at);
+      const byte = bytes[at];
+      if (byte === 34) at = this.skipText(at);
+      else if (byte === 123 || byte === 91) {
+        if (depth >= maxDepth) throw new Fault("the nesting is too deep");
+        nesting[depth++] = byte + 2;
+        at = this.skipBlanks(at + 1);
+        if (bytes[at] !== byte + 2) {
+          if (byte === 123) at = this.skipKey(at);
+          continue;
+        }
+        depth--;
+        at++;
+      } else at = this.skipScalar(at);
+      for (;;) {
+        if (depth === base) {
+          this.at = at;
+          return;
+        }
+        at = this.skipBlanks(at);
+        const close = nesting[depth - 1];
+        const mark = bytes[at++];
+        if (mark === close) depth--;
+        else if (mark === 44) {
+          if (close === 125) at = this.skipKey(at);
+          break;
+        } else throw new Fault("a comma or a closing mark is expected");
       }
+    }
+  }
+
+  /** A member's name and the colon behind it. */
+  skipKey(from: number): number {
+    let at = this.skipBlanks(from);
+    if (this.bytes[at] !== 34) throw new Fault("a key is expected");
+    at = this.skipBlanks(this.skipText(at));
+    if (this.bytes[at] !== 58) throw new Fault("a colon is expected");
+    return at + 1;
+  }
+
+  skipScalar(at: number): number {
+    const byte = this.bytes[at];
+    if (byte === 45 || (byte !== undefined && byte >= 48 && byte <= 57)) return this.skipNumber(at);
+    const word = byte === 116 ? TRUE : byte === 102 ? FALSE : NULL;
+    if (!this.holds(word, at)) throw new Fault("a value is expected");
+    return at + word.length;
+  }
+
+  /** From the opening quote to behind the closing one. */
+  skipText(from: number): number {
+    const { bytes } = this;
+    let at = from + 1;
+    for (;;) {
+      // Beyond the end the byte is undefined, and so is what the table says of it.
+      while (PLAIN[bytes[at] as number] === 1) at++;
+      const byte = bytes[at];
+      if (byte === 34) return at + 1;
+      if (byte === undefined) throw new Fault("a text is not closed");
       if (byte !== 92) throw new Fault("a control character stands in a text");
-      escaped = true;
       at = this.skipEscape(at + 1);
     }
   }
@@ -149,18 +215,17 @@ class Skimmer {
   }
 
   skipDigits(from: number): number {
-    const { bytes, end } = this;
+    const { bytes } = this;
     let at = from;
-    while (at < end && (bytes[at] as number) >= 48 && (bytes[at] as number) <= 57) at++;
+    for (let byte = bytes[at]; byte !== undefined && byte >= 48 && byte <= 57; byte = bytes[at]) at++;
     if (at === from) throw new Fault("a digit is expected");
     return at;
   }
 
-  skipNumber(first: number): void {
+  skipNumber(from: number): number {
     const { bytes } = this;
-    let at = first === 45 ? this.at + 1 : this.at;
-    const leading = at;
-    at = this.skipDigits(at);
+    const leading = bytes[from] === 45 ? from + 1 : from;
+    let at = this.skipDigits(leading);
     if (bytes[leading] === 48 && at - leading > 1) throw new Fault("a number has a leading zero");
     if (bytes[at] === 46) at = this.skipDigits(at + 1);
     if (bytes[at] === 101 || bytes[at] === 69) {
@@ -168,43 +233,7 @@ class Skimmer {
       if (bytes[at] === 43 || bytes[at] === 45) at++;
       at = this.skipDigits(at);
     }
-    this.at = at;
-  }
-
-  skipList(depth: number): void {
-    if (depth >= this.maxDepth) throw new Fault("the nesting is too deep");
-    this.at++;
-    if (this.next() === 93) {
-      this.at++;
-      return;
-    }
-    for (;;) {
-      this.skipValue(depth + 1);
-      const byte = this.next();
-      this.at++;
-      if (byte === 93) return;
-      if (byte !== 44) throw new Fault("a comma or a closing bracket is expected");
-    }
-  }
-
-  skipObject(depth: number): void {
-    if (depth >= this.maxDepth) throw new Fault("the nesting is too deep");
-    this.at++;
-    if (this.next() === 125) {
-      this.at++;
-      return;
-    }
-    for (;;) {
-      if (this.next() !== 34) throw new Fault("a key is expected");
-      this.skipText();
-      if (this.next() !== 58) throw new Fault("a colon is expected");
-      this.at++;
-      this.skipValue(depth + 1);
-      const byte = this.next();
-      this.at++;
-      if (byte === 125) return;
-      if (byte !== 44) throw new Fault("a comma or a closing brace is expected");
-    }
+    return at;
   }
 
   /** Reads an object's members by name; none may stand twice or look like one of the table's. */
@@ -238,11 +267,26 @@ class Skimmer {
     }
   }
 
+  holds(word: Uint8Array, at: number): boolean {
+    for (let index = 0; index < word.length; index++) if (this.bytes[at + index] !== word[index]) return false;
+    return true;
+  }
+
+  /** The text that begins here; a usual key is found without making a new one. */
   readText(): string {
     const start = this.at;
-    const escaped = this.skipText();
-    if (!escaped) return this.bytes.utf8Slice(start + 1, this.at - 1);
-    const parsed = parseStrictJson(this.bytes.utf8Slice(start, this.at));
+    const end = this.skipText(start);
+    this.at = end;
+    const usual = USUAL_KEYS[end - start - 2];
+    if (usual !== undefined) {
+      for (let index = 0; index < usual.length; index++) {
+        const { name, bytes } = usual[index] as UsualKey;
+        if (this.holds(bytes, start + 1)) return name;
+      }
+    }
+    const raw = this.bytes.toString("utf8", start, end);
+    if (!raw.includes("\\")) return raw.slice(1, -1);
+    const parsed = parseStrictJson(raw);
     if (isJsonFault(parsed)) throw new Fault(parsed.message);
     return parsed.value as string;
   }
@@ -250,19 +294,34 @@ class Skimmer {
   readAnswerId(span: ByteSpan): void {
     // A number at the very end may have been cut off; a whole message goes on behind it.
     if (span.end >= this.end) throw new Fault("the message ends before its value does");
-    const raw = this.bytes.utf8Slice(span.start, span.end);
-    if (raw === "null") return;
-    if (SMALL_INTEGER.test(raw)) {
-      this.id = { raw, value: Number(raw) + 0 };
+    const small = this.readSmallInteger(span);
+    if (small !== undefined) {
+      this.id = { raw: String(small), value: small };
       return;
     }
+    const raw = this.bytes.toString("utf8", span.start, span.end);
+    if (raw === "null") return;
     const parsed = parseStrictJson(raw);
     this.id = isJsonFault(parsed) ? undefined : readId(parsed.value, raw);
     if (!this.id) throw new Fault("the id is neither a text nor an integer");
   }
 
-  isText(span: ByteSpan, word: string): boolean {
-    return span.end - span.start === word.length && this.bytes.latin1Slice(span.start, span.end) === word;
+  /** A whole number of up to nine digits without a sign: nearly every id. */
+  readSmallInteger(span: ByteSpan): number | undefined {
+    const { bytes } = this;
+    const digits = span.end - span.start;
+    if (digits > 9 || (digits > 1 && bytes[span.start] === 48)) return undefined;
+    let value = 0;
+    for (let at = span.start; at < span.end; at++) {
+      const digit = (bytes[at] as number) - 48;
+      if (digit < 0 || digit > 9) return undefined;
+      value = value * 10 + digit;
+    }
+    return value;
+  }
+
+  isWord(span: ByteSpan, word: Uint8Array): boolean {
+    return span.end - span.start === word.length && this.holds(word, span.start);
   }
 
   /** The text of a member; undefined where it is absent. */
@@ -282,9 +341,9 @@ class Skimmer {
       if (name === "result") inner = this.readMembers(1, RESULT_KEYS);
       else if (name === "error") inner = this.readMembers(1, undefined);
     });
-    if (this.next() !== -1) throw new Fault("something follows the message");
+    if (this.next() !== undefined) throw new Fault("something follows the message");
     const version = top.get("jsonrpc");
-    if (!version || this.textOf(version) !== "2.0") throw new Fault("`jsonrpc` is not 2.0");
+    if (!version || !(this.isWord(version, VERSION) || this.textOf(version) === "2.0")) throw new Fault("`jsonrpc` is not 2.0");
     const method = this.textOf(top.get("method"));
     const result = top.get("result");
     const error = top.get("error");
@@ -302,15 +361,15 @@ class Skimmer {
     if (!this.id) throw new Fault("an answer has no id");
     if (this.bytes[result.start] !== 123) throw new Fault("the result is not an object");
     const flag = members.get("isError");
-    const isError = flag !== undefined && this.isText(flag, "true");
-    if (flag && !isError && !this.isText(flag, "false") && !this.isText(flag, "null")) throw new Fault("`isError` is not a boolean");
+    const isError = flag !== undefined && this.isWord(flag, TRUE);
+    if (flag && !isError && !this.isWord(flag, FALSE) && !this.isWord(flag, NULL)) throw new Fault("`isError` is not a boolean");
     return { kind: "result", id: this.id, result, members, isError, resultType: this.textOf(members.get("resultType")) };
   }
 
   finishError(error: ByteSpan, members: ReadonlyMap<string, ByteSpan>): ErrorAnswer {
     const code = members.get("code");
     const message = members.get("message");
-    const spelled = code ? this.bytes.latin1Slice(code.start, code.end) : "";
+    const spelled = code ? this.bytes.toString("latin1", code.start, code.end) : "";
     if (!SMALL_INTEGER.test(spelled)) throw new Fault("the error has no integer code");
     if (!message || this.bytes[message.start] !== 34) throw new Fault("the error has no message");
     return { kind: "error", id: this.id, error, members, code: Number(spelled) };
@@ -322,7 +381,7 @@ export function skimAnswer(bytes: Uint8Array, limits: AnswerLimits = {}): Answer
   if (bytes.length > (limits.limitBytes ?? DEFAULT_ANSWER_LIMIT_BYTES)) return { kind: "invalid", reason: "too large" };
   if (!isUtf8(bytes)) return { kind: "invalid", reason: "not UTF-8" };
   try {
-    return new Skimmer(bytes, limits.maxDepth ?? MAX_JSON_DEPTH).readAnswer();
+    return new Skimmer(bytes, Math.min(limits.maxDepth ?? MAX_JSON_DEPTH, MAX_JSON_DEPTH)).readAnswer();
   } catch (error) {
     if (error instanceof Fault) return { kind: "invalid", reason: error.message };
     throw error;

@@ -20,9 +20,12 @@ export function createKeyTable(...keys: readonly string[]): KeyTable {
   return { exact: new Set(keys), folded: new Set(keys.map(foldKey)) };
 }
 
+const LETTERS = /^[a-zA-Z]*$/;
+
 /** Whether the key is not one of the table's but could be read as one. */
 export function isVariant(table: KeyTable, key: string): boolean {
-  return !table.exact.has(key) && table.folded.has(foldKey(key));
+  if (table.exact.has(key)) return false;
+  return table.folded.has(LETTERS.test(key) ? key.toLowerCase() : foldKey(key));
 }
 
 /** The members of a message itself. */
