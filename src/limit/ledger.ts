@@ -8,7 +8,7 @@ import { createId } from "../kernel/id.ts";
 import type { Charge, LimitSpec } from "../policy/decision.ts";
 import { Calendars } from "./calendar.ts";
 import { Counter } from "./counter.ts";
-import { nameCount, nameSessions, nameValue } from "./counter-key.ts";
+import { CountNames, nameSessions, nameValue } from "./counter-key.ts";
 import {
   type LimitRefusal,
   MAX_LIVE_SESSIONS,
@@ -57,6 +57,7 @@ export class Ledger {
   readonly dirty: Set<Counter> = new Set();
   readonly #clock: Clock | undefined;
   readonly #calendars = new Calendars();
+  readonly #names = new CountNames();
   readonly #windows = new WeakMap<LimitSpec, Window>();
   #settled = new WeakSet<Reservation>();
 
@@ -141,7 +142,7 @@ export class Ledger {
     for (const charge of charges) {
       const { limit, amount } = charge;
       if (isImpossible(charge) || amount === 0n) continue;
-      const count = nameCount(limit, parties);
+      const count = this.#names.nameCount(limit, parties);
       const key = charge.per === undefined ? count : nameValue(count, charge.per);
       const earlier = asks.find((ask) => ask.counter.key === key)?.counter;
       const counter =

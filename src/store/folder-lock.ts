@@ -9,7 +9,7 @@ import { FailureError } from "../kernel/failure.ts";
 import { isBusy, toStoreError } from "./sqlite-failure.ts";
 
 export const LOCK_FILE = "start.lock";
-const LOCK_TIMEOUT_MS = 500;
+const LOCK_TIMEOUT_MS = 200;
 
 export interface FolderLock {
   release(): void;

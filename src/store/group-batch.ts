@@ -23,7 +23,7 @@ export class GroupBatch implements Batch {
   #query: Kysely<any> | undefined;
   #ended = false;
   raised = false;
-  readonly beforeCommits: Map<object, () => Promise<void>> = new Map();
+  readonly beforeCommits: { readonly key: object; readonly job: () => Promise<void> }[] = [];
   readonly afterCommits: (() => void)[] = [];
   readonly afterRollbacks: (() => void)[] = [];
 
@@ -75,7 +75,7 @@ export class GroupBatch implements Batch {
 
   beforeCommit(key: object, job: () => Promise<void>): void {
     this.#live();
-    if (!this.beforeCommits.has(key)) this.beforeCommits.set(key, job);
+    if (!this.beforeCommits.some((hook) => hook.key === key)) this.beforeCommits.push({ key, job });
   }
 
   afterCommit(job: () => void): void {

@@ -33,7 +33,7 @@ export class GroupWriter {
   readonly #connection: SqliteConnection;
   readonly #options: GroupWriterOptions;
   readonly #epoch: EpochCount = { value: 1 };
-  #dataVersion: unknown;
+  #dataVersion: number | undefined;
   #queue: Job[] = [];
   #running = false;
   #closed = false;
@@ -60,15 +60,10 @@ export class GroupWriter {
   /** Raises the epoch when another connection has committed since the last look. */
   readEpoch(): number {
     if (this.#closed) throw new FailureError({ code: "storage_unavailable", message: "The database is closed." });
-    let version: unknown;
     try {
-      version = this.#connection.all("PRAGMA data_version", [])[0]?.["data_version"];
+      this.#look();
     } catch (error) {
       throw toStoreError(error);
-    }
-    if (version !== this.#dataVersion) {
-      this.#dataVersion = version;
-      this.#epoch.value++;
     }
     return this.#epoch.value;
   }
@@ -109,8 +104,8 @@ export class GroupWriter {
         if (batch.ended) return;
       }
       current = undefined;
-      for (const [, hook] of batch.beforeCommits) {
-        await hook();
+      for (const hook of batch.beforeCommits) {
+        await hook.job();
         if (batch.ended) return;
       }
       this.#connection.run("COMMIT", []);
@@ -128,9 +123,9 @@ export class GroupWriter {
     this.#finish();
   }
 
-  /** Within the transaction nobody else can commit, so what is seen here holds until its end. */
+  /** Within a transaction nobody else can commit, so what is seen there holds until its end. */
   #look(): void {
-    const version = this.#connection.all("PRAGMA data_version", [])[0]?.["data_version"];
+    const version = this.#connection.readDataVersion();
     if (version === this.#dataVersion) return;
     this.#dataVersion = version;
     this.#epoch.value++;

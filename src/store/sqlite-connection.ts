@@ -43,6 +43,7 @@ function assertBindable(values: readonly unknown[]): asserts values is readonly 
 export class SqliteConnection {
   readonly #database: DatabaseSync;
   readonly #statements = new BoundedMap<string, Prepared>(MAX_STATEMENTS);
+  readonly #dataVersion: StatementSync;
 
   constructor(file: string, options: SqliteOptions) {
     this.#database = new DatabaseSync(file, {
@@ -57,6 +58,7 @@ export class SqliteConnection {
       this.#database.exec(`PRAGMA journal_size_limit=${JOURNAL_BYTES}`);
       this.#database.exec("PRAGMA trusted_schema=OFF");
       this.#database.enableDefensive(true);
+      this.#dataVersion = this.#database.prepare("PRAGMA data_version");
     } catch (error) {
       this.#database.close();
       throw error;
@@ -101,9 +103,9 @@ export class SqliteConnection {
     return this.#prepare(sql).hasRows ? this.all(sql, parameters) : this.run(sql, parameters);
   }
 
-  /** Fixed text without parameters: settings, `BEGIN`. */
-  exec(sql: string): void {
-    this.#database.exec(sql);
+  /** A number that changes when another connection has committed. */
+  readDataVersion(): number {
+    return Number(this.#dataVersion.get()?.["data_version"]);
   }
 
   close(): void {

@@ -1,0 +1,304 @@
+/**
+ * What every database promises to the rooms, as one suite over a way to open it. A second database is one more call of
+ * `describeStore`.
+ */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FailureError } from "../../src/kernel/failure.ts";
+import { bumpGeneration, readGeneration } from "../../src/store/generation.ts";
+import { readRows } from "../../src/store/read-rows.ts";
+import { type Batch, MAX_GROUP_JOBS, MAX_WAITING_WRITES, type Migrations, type Store } from "../../src/store/store.ts";
+
+/** One fresh database that can be opened any number of times. */
+export interface Database {
+  open(migrations: readonly Migrations[]): Promise<Store>;
+  remove(): Promise<void>;
+}
+
+const migrations: Migrations = {
+  "0001-notes": (batch) => batch.run("CREATE TABLE note (id bigint NOT NULL PRIMARY KEY, words text NOT NULL)").then(() => undefined),
+};
+
+const put = (batch: Batch, id: number, words = "") => batch.run("INSERT INTO note (id, words) VALUES (?, ?)", [id, words]);
+const idsIn = async (store: Store) => (await readRows(store.query, "SELECT id FROM note ORDER BY id")).map((row) => Number(row["id"]));
+const codeOf = (error: unknown) => (error instanceof FailureError ? error.failures[0]?.code : String(error));
+const codeOfRejection = (promise: Promise<unknown>) => promise.then(() => "resolved", codeOf);
+
+export function describeStore(name: string, create: () => Promise<Database>): void {
+  describe(`the store on ${name}`, () => {
+    let database: Database;
+    let store: Store;
+    const opened: Store[] = [];
+    const open = async (steps: readonly Migrations[] = [migrations]) => {
+      const another = await database.open(steps);
+      opened.push(another);
+      return another;
+    };
+
+    beforeEach(async () => {
+      database = await create();
+      store = await open();
+    });
+    afterEach(async () => {
+      for (const one of opened.splice(0)) await one.close();
+      await database.remove();
+    });
+
+    test("a write is there when its promise resolves, with its value", async () => {
+      expect(await store.write(async (batch) => `${await put(batch, 1)} row`)).toBe("1 row");
+      expect(await idsIn(store)).toEqual([1]);
+    });
+
+    test("jobs that arrive together run in order in one group", async () => {
+      const batches = await Promise.all(
+        [1, 2, 3].map((id) =>
+          store.write(async (batch) => {
+            expect((await batch.all("SELECT id FROM note")).length).toBe(id - 1);
+            await put(batch, id);
+            return batch;
+          }),
+        ),
+      );
+      expect(new Set(batches).size).toBe(1);
+      expect(await idsIn(store)).toEqual([1, 2, 3]);
+    });
+
+    test("a write that arrives while a group runs is in the next one", async () => {
+      let later: Promise<Batch> | undefined;
+      const first = await store.write(async (batch) => {
+        later = store.write(async (next) => next);
+        return batch;
+      });
+      expect(await later).not.toBe(first);
+    });
+
+    test("a group has a bound, and all of a longer queue run", async () => {
+      const count = MAX_GROUP_JOBS * 2 + 1;
+      const batches = await Promise.all(
+        Array.from({ length: count }, (_, id) => store.write(async (batch) => (await put(batch, id), batch))),
+      );
+      expect(new Set(batches).size).toBe(3);
+      expect((await idsIn(store)).length).toBe(count);
+    });
+
+    test("a job that throws undoes its whole group, and everyone is told", async () => {
+      const hooks: string[] = [];
+      const own = new Error("mine");
+      const results = await Promise.allSettled([
+        store.write(async (batch) => {
+          batch.afterRollback(() => hooks.push("undone"));
+          batch.afterCommit(() => hooks.push("durable"));
+          await put(batch, 1);
+        }),
+        store.write(async () => {
+          throw own;
+        }),
+        store.write((batch) => put(batch, 3)),
+      ]);
+      expect(results.map((result) => result.status)).toEqual(["rejected", "rejected", "rejected"]);
+      expect(results.map((result) => result.status === "rejected" && codeOf(result.reason))).toEqual([
+        "storage_unavailable",
+        String(own),
+        "storage_unavailable",
+      ]);
+      expect(hooks).toEqual(["undone"]);
+      expect(await idsIn(store)).toEqual([]);
+      await store.write((batch) => put(batch, 4));
+      expect(await idsIn(store)).toEqual([4]);
+    });
+
+    test("a name that is taken is a conflict, which a job may catch", async () => {
+      await store.write((batch) => put(batch, 1));
+      expect(await codeOfRejection(store.write((batch) => put(batch, 1)))).toBe("conflict");
+      const caught = store.write(async (batch) => batch.query.insertInto("note").values({ id: 1, words: "" }).execute().catch(codeOf));
+      expect(await caught).toBe("conflict");
+    });
+
+    test("hooks before the commit run once, in order, after the last job, and may ask for more", async () => {
+      const order: string[] = [];
+      const key = {};
+      const job = (words: string) =>
+        store.write(async (batch) => {
+          order.push(words);
+          batch.beforeCommit(key, async () => {
+            order.push(`hook of ${words}`);
+            await put(batch, 9);
+            batch.beforeCommit({}, async () => void order.push("late hook"));
+          });
+          batch.afterCommit(() => order.push("durable"));
+        });
+      await Promise.all([job("a"), job("b")]);
+      expect(order).toEqual(["a", "b", "hook of a", "late hook", "durable", "durable"]);
+      expect(await idsIn(store)).toEqual([9]);
+    });
+
+    test("a hook that throws undoes the group", async () => {
+      const write = store.write(async (batch) => {
+        batch.beforeCommit({}, () => Promise.reject(new Error("no")));
+        await put(batch, 1);
+      });
+      await expect(write).rejects.toThrow("no");
+      expect(await idsIn(store)).toEqual([]);
+    });
+
+    test("nobody reads what is not committed", async () => {
+      const seen: number[][] = [];
+      await store.write(async (batch) => {
+        await put(batch, 1);
+        seen.push(await idsIn(store));
+      });
+      expect(seen).toEqual([[]]);
+    });
+
+    test("a job that waits for something else is undone as a bug", async () => {
+      let late: unknown;
+      const stuck = store.write(async (batch) => {
+        await put(batch, 1);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        late = await put(batch, 2).catch((error: unknown) => error);
+      });
+      await expect(stuck).rejects.toThrow("waited for something other");
+      const nested = store.write(async () => store.write(async () => 1));
+      await expect(nested).rejects.toThrow("waited for something other");
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      expect(String(late)).toContain("after its group had ended");
+      expect(await idsIn(store)).toEqual([]);
+    });
+
+    test("a batch is dead after its group", async () => {
+      const batch = await store.write(async (one) => one);
+      await expect(batch.all("SELECT 1")).rejects.toThrow("after its group had ended");
+      await expect(batch.query.selectFrom("note").selectAll().execute()).rejects.toThrow("after its group had ended");
+      expect(() => batch.afterCommit(() => undefined)).toThrow("after its group had ended");
+    });
+
+    test("above the bound a write is refused at once", async () => {
+      const waiting = Array.from({ length: MAX_WAITING_WRITES }, () => store.write(async () => 1));
+      expect(store.waiting).toBe(MAX_WAITING_WRITES);
+      expect(await codeOfRejection(store.write(async () => 1))).toBe("storage_unavailable");
+      expect((await Promise.all(waiting)).length).toBe(MAX_WAITING_WRITES);
+      expect(store.waiting).toBe(0);
+    });
+
+    test("closing runs what waits and refuses what comes", async () => {
+      const write = store.write((batch) => put(batch, 1));
+      const closing = store.close();
+      expect(await codeOfRejection(store.write(async () => 1))).toBe("storage_unavailable");
+      await closing;
+      expect(await write).toBe(1);
+      expect(() => store.readEpoch()).toThrow(FailureError);
+      expect(await idsIn(await open())).toEqual([1]);
+      await store.close();
+    });
+
+    test("values come back as they went in", async () => {
+      const words = "naïve 漢字 🙂 'quoted' \0 end";
+      await store.write((batch) => put(batch, Number.MAX_SAFE_INTEGER, words));
+      const [row] = await store.query.selectFrom("note").selectAll().execute();
+      expect({ ...row }).toEqual({ id: Number.MAX_SAFE_INTEGER, words });
+    });
+
+    test("what is no value of the database is refused, not bent", async () => {
+      for (const value of [undefined, true, {}, new Date(0), Number.NaN, Number.POSITIVE_INFINITY, "\ud800"]) {
+        const write = store.write((batch) => batch.run("INSERT INTO note (id, words) VALUES (?, ?)", [1, value as never]));
+        await expect(write).rejects.toThrow();
+        const first = store.write((batch) => batch.query.insertInto("note").values({ id: value, words: "" }).execute());
+        await expect(first).rejects.toThrow();
+      }
+      expect(await idsIn(store)).toEqual([]);
+    });
+
+    test("the query builder builds, counts and returns; transactions and streams are refused", async () => {
+      const changed = await store.write(async (batch) => {
+        await batch.query
+          .insertInto("note")
+          .values([1, 2].map((id) => ({ id, words: "" })))
+          .execute();
+        const [result] = await batch.query.updateTable("note").set({ words: "x" }).execute();
+        const rows = await batch.query.deleteFrom("note").where("id", "=", 1).returning("words").execute();
+        return [Number(result?.numUpdatedRows), rows.map((row) => row["words"])];
+      });
+      expect(changed).toEqual([2, ["x"]]);
+      await expect(store.query.transaction().execute(async () => 1)).rejects.toThrow("`Store.write`");
+      await expect(
+        (async () => {
+          for await (const row of store.query.selectFrom("note").selectAll().stream()) expect(row).toBeUndefined();
+        })(),
+      ).rejects.toThrow("pages");
+    });
+
+    test("reads outside of a group can't write", async () => {
+      expect(await codeOfRejection(store.query.insertInto("note").values({ id: 1, words: "" }).execute())).toBe("storage_unavailable");
+    });
+
+    test("the epoch stands while only this store writes, and moves when another one has", async () => {
+      const other = await open();
+      const epochOf = (one: Store) => one.write(async (batch) => batch.epoch);
+      const first = await epochOf(store);
+      await store.write((batch) => put(batch, 1));
+      expect(await epochOf(store)).toBe(first);
+      expect(store.readEpoch()).toBe(first);
+      await other.write((batch) => put(batch, 2));
+      const second = store.readEpoch();
+      expect(second).not.toBe(first);
+      expect(await epochOf(store)).toBe(second);
+      await other.write((batch) => put(batch, 3));
+      expect(await epochOf(store)).not.toBe(second);
+    });
+
+    test("the generation moves with its change, for everybody, and not without it", async () => {
+      const other = await open();
+      const before = await readGeneration(store.query);
+      const epochs = [store.readEpoch(), other.readEpoch()];
+      const inside = await store.write(async (batch) => {
+        const old = batch.epoch;
+        await bumpGeneration(batch);
+        return [batch.epoch !== old, await readGeneration(batch)];
+      });
+      expect(inside).toEqual([true, before + 1]);
+      expect(await readGeneration(other.query)).toBe(before + 1);
+      expect(store.readEpoch()).not.toBe(epochs[0]);
+      expect(other.readEpoch()).not.toBe(epochs[1]);
+      await codeOfRejection(
+        store.write(async (batch) => {
+          await bumpGeneration(batch);
+          throw new Error("no");
+        }),
+      );
+      expect(await readGeneration(store.query)).toBe(before + 1);
+    });
+
+    test("an index that is read while its change is not yet durable is read again", async () => {
+      let during = 0;
+      await store.write(async (batch) => {
+        await bumpGeneration(batch);
+        during = store.readEpoch();
+      });
+      expect(store.readEpoch()).not.toBe(during);
+    });
+
+    test("steps of the schema run once, by number, whichever room brings them", async () => {
+      const order: string[] = [];
+      const step = (words: string) => async () => void order.push(words);
+      const rooms: Migrations[] = [migrations, { "0003-c": step("c"), "0002-a": step("a") }, { "0002-b": step("b") }];
+      await open(rooms);
+      await open(rooms);
+      expect(order).toEqual(["a", "b", "c"]);
+    });
+
+    test("a step that fails leaves nothing behind", async () => {
+      const failing: Migrations = {
+        "0002-half": async (batch) => {
+          await batch.run("CREATE TABLE half (id bigint NOT NULL)");
+          throw new Error("no");
+        },
+      };
+      await expect(open([migrations, failing])).rejects.toThrow("no");
+      await open([migrations, { "0002-half": (batch) => batch.run("CREATE TABLE half (id bigint NOT NULL)").then(() => undefined) }]);
+    });
+
+    test("a database of a newer version is refused", async () => {
+      await open([migrations, { "0002-more": async () => undefined }]);
+      await expect(open()).rejects.toThrow("newer version: it has the step `0002-more`");
+    });
+  });
+}
