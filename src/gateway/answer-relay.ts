@@ -1,0 +1,170 @@
+/**
+ * Takes one answer of a server, JSON or a stream of events, and sorts what is in it: the answer to our request, once;
+ * messages for the client on the way; nothing else. Whatever happens to the connection, it concludes exactly once.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import { type Answer, DEFAULT_ANSWER_LIMIT_BYTES, type ErrorAnswer, peekAnswerId, type ResultAnswer, skimAnswer } from "../mcp/answer.ts";
+import { type SseItem, SseParser } from "../mcp/sse.ts";
+import type { AnswerSink, OpenExchange, UpstreamFault } from "../upstream/http-upstream.ts";
+
+/** What came of a request: its answer, or why there is none. */
+export type Arrival =
+  | { readonly kind: "answer"; readonly bytes: Buffer; readonly answer: ResultAnswer | ErrorAnswer }
+  | { readonly kind: "accepted" }
+  | { readonly kind: "fault"; readonly code: ArrivalFault; readonly sent: "not_sent" | "unknown"; readonly status: number | undefined };
+
+export type ArrivalFault =
+  | UpstreamFault["reason"]
+  | "not_found"
+  | "login_required"
+  | "refused"
+  | "not_mcp"
+  | "no_answer"
+  | "invalid_answer";
+
+export interface RelayPorts {
+  /** Our id of the request; undefined: no answer is awaited (a stream of the server's own, a notification). */
+  readonly upstreamId: number | undefined;
+  onStart(status: number, headers: IncomingHttpHeaders, kind: "json" | "events" | "none"): void;
+  /** A request or notification of the server's; false asks for a pause. */
+  onMessage(bytes: Buffer, kind: "request" | "notification"): boolean;
+  onArrival(arrival: Arrival): void;
+  /** A stream of events ended before its answer; true: somebody goes on with it. */
+  onCut?(relay: AnswerRelay): boolean;
+  /** The log's word of something that was dropped. */
+  onDropped(reason: string): void;
+}
+
+/** An error answer without an id, or with the one we sent, is for us. */
+function isForUs(answer: ResultAnswer | ErrorAnswer, upstreamId: number): boolean {
+  return answer.id === undefined ? answer.kind === "error" : answer.id.value === upstreamId;
+}
+
+export class AnswerRelay implements AnswerSink {
+  readonly #ports: RelayPorts;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  #mode: "json" | "events" | "none" = "none";
+  #status = 0;
+  #arrived = false;
+  #parser: SseParser | undefined;
+  open: OpenExchange | undefined;
+
+  constructor(ports: RelayPorts) {
+    this.#ports = ports;
+  }
+
+  get arrived(): boolean {
+    return this.#arrived;
+  }
+
+  onStart(status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status;
+    const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
+    if (type === "application/json") this.#mode = "json";
+    else if (type === "text/event-stream" && status < 300) this.#mode = "events";
+    this.#ports.onStart(status, headers, this.#mode);
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#arrived && this.#ports.upstreamId !== undefined) return true;
+    if (this.#mode === "events") return this.#readEvents(chunk);
+    if (this.#mode === "none") return true;
+    this.#bytes += chunk.length;
+    if (this.#bytes > DEFAULT_ANSWER_LIMIT_BYTES) {
+      this.#fail("too_large");
+      this.open?.cancel();
+      return true;
+    }
+    this.#chunks.push(chunk);
+    return true;
+  }
+
+  onEnd(): void {
+    if (this.#arrived) return;
+    if (this.#mode === "events") {
+      if (this.#ports.onCut?.(this) !== true) this.#fail("no_answer");
+      return;
+    }
+    if (this.#mode === "json") {
+      const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
+      this.#chunks = [];
+      if (this.#take(bytes, skimAnswer(bytes)) && this.#arrived) return;
+    }
+    if (this.#status >= 200 && this.#status < 300 && this.#ports.upstreamId === undefined) return this.#arrive({ kind: "accepted" });
+    this.#fail(faultOfStatus(this.#status));
+  }
+
+  onFault(fault: UpstreamFault): void {
+    if (this.#arrived) return;
+    this.#arrive({ kind: "fault", code: fault.reason, sent: fault.sent, status: this.#status || undefined });
+  }
+
+  /** What a stream that broke off can be asked to go on from. */
+  get lastEventId(): string | undefined {
+    return this.#parser?.lastEventId;
+  }
+
+  get retryMs(): number | undefined {
+    return this.#parser?.retryMs;
+  }
+
+  #readEvents(chunk: Buffer): boolean {
+    this.#parser ??= new SseParser();
+    let more = true;
+    for (const item of this.#parser.push(chunk)) more = this.#takeItem(item) && more;
+    return more;
+  }
+
+  #takeItem(item: SseItem): boolean {
+    if (item.kind === "overlong") {
+      this.#ports.onDropped("an event larger than its bound");
+      const { upstreamId } = this.#ports;
+      if (upstreamId !== undefined && peekAnswerId(item.head)?.value === upstreamId) this.#fail("too_large");
+      return true;
+    }
+    if (item.data.length === 0 || item.event !== "message") return true;
+    const bytes = Buffer.from(item.data.buffer, item.data.byteOffset, item.data.byteLength);
+    return this.#take(bytes, skimAnswer(bytes));
+  }
+
+  /** Sorts one message; false asks for a pause. */
+  #take(bytes: Buffer, answer: Answer): boolean {
+    switch (answer.kind) {
+      case "result":
+      case "error":
+        if (this.#ports.upstreamId !== undefined && !this.#arrived && isForUs(answer, this.#ports.upstreamId)) {
+          this.#arrive({ kind: "answer", bytes, answer });
+        } else this.#ports.onDropped("an answer to nothing that was asked");
+        return true;
+      case "request":
+      case "notification":
+        return this.#ports.onMessage(bytes, answer.kind);
+      case "invalid":
+        this.#ports.onDropped(answer.reason);
+        // One unreadable event may have been the answer: a JSON body certainly was.
+        if (this.#mode === "json") this.#fail("invalid_answer");
+        return true;
+    }
+  }
+
+  /** Ends the wait for an answer that nobody will bring. */
+  giveUp(code: ArrivalFault): void {
+    this.#fail(code);
+  }
+
+  #fail(code: ArrivalFault): void {
+    if (!this.#arrived) this.#arrive({ kind: "fault", code, sent: "unknown", status: this.#status || undefined });
+  }
+
+  #arrive(arrival: Arrival): void {
+    this.#arrived = true;
+    this.#ports.onArrival(arrival);
+  }
+}
+
+function faultOfStatus(status: number): ArrivalFault {
+  if (status === 401 || status === 403) return "login_required";
+  if (status === 404) return "not_found";
+  return status >= 200 && status < 300 ? "not_mcp" : "refused";
+}

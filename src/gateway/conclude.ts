@@ -1,0 +1,57 @@
+/**
+ * Steps *settle*, *record outcome* and *reply*, in that order and once for each exchange that was forwarded. The outcome
+ * is handed to the log's next group before the client has its answer; nobody waits for the disk a second time.
+ */
+import type { Arrival } from "./answer-relay.ts";
+import type { Channel } from "./channel.ts";
+import type { Desk } from "./desk.ts";
+import type { Exchange } from "./exchange.ts";
+import { type Inspected, inspect, inspectFault } from "./inspect.ts";
+import { writeGone } from "./reply.ts";
+import { appendOutcome, type OutcomeFacts } from "./record.ts";
+import { wordsOf } from "./spend.ts";
+import type { EventStream } from "./stream.ts";
+
+export async function conclude(
+  desk: Desk,
+  exchange: Exchange,
+  arrival: Arrival,
+  channel: Channel,
+  stream: EventStream | undefined,
+): Promise<void> {
+  let inspected: Inspected;
+  try {
+    inspected = await inspect(desk, exchange, arrival);
+  } catch (error) {
+    desk.say(`An answer could not be inspected and was dropped: ${wordsOf(error)}`);
+    inspected = inspectFault(exchange, "invalid_answer", "unknown");
+  }
+  const current = await isCurrent(desk, exchange);
+  settle(desk, exchange, inspected, current ? undefined : "grant_revoked");
+  const message = current ? inspected.message : writeGone(exchange);
+  if (stream) {
+    stream.push(message);
+    stream.end();
+  } else if (current) channel.answer(inspected.status, message, inspected.headers);
+  else channel.answer(401, message);
+}
+
+/** A grant that was revoked while its call was under way does not see the answer. */
+async function isCurrent(desk: Desk, exchange: Exchange): Promise<boolean> {
+  try {
+    return await desk.access.isCurrent(exchange.grant, exchange.epoch, exchange.bearer);
+  } catch {
+    return false;
+  }
+}
+
+function settle(desk: Desk, exchange: Exchange, inspected: Inspected, droppedAs: string | undefined): void {
+  const facts: OutcomeFacts = { outcome: inspected.outcome, code: droppedAs ?? inspected.code };
+  const { reservation } = exchange;
+  desk.store
+    .write(async (batch) => {
+      if (reservation && inspected.goesOn !== true) await desk.limits.settle(batch, reservation, inspected.outcome);
+      appendOutcome(desk, batch, exchange, facts);
+    })
+    .catch((error: unknown) => desk.say(`An outcome could not be put on record: ${wordsOf(error)}`));
+}

@@ -1,0 +1,47 @@
+/**
+ * What the journey of a message needs from the rest of the house: the rooms below, joined for one process, and the
+ * servers as they are served. Nothing here does anything by itself.
+ */
+import type { Audit } from "../audit/writer.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Limits } from "../limit/limits.ts";
+import type { Store } from "../store/store.ts";
+import type { CredentialScan } from "../upstream/credential-scan.ts";
+import type { HttpUpstream } from "../upstream/http-upstream.ts";
+import type { Access } from "./access.ts";
+import type { ActiveCount } from "./active.ts";
+import type { HoldTable } from "./holds.ts";
+import type { RoundTable } from "./rounds.ts";
+import type { ServedTools } from "./served-tools.ts";
+import type { SessionTable } from "./session.ts";
+
+/** One server of the configuration, as the gateway serves it. */
+export interface Endpoint {
+  readonly id: string;
+  readonly name: string;
+  readonly upstream: HttpUpstream;
+  readonly tools: ServedTools;
+  /** Finds the server's credentials in what comes back; undefined where there are none. */
+  readonly scan: CredentialScan | undefined;
+  /** Further keys of a client's `_meta` that reach the server. */
+  readonly extraMeta: readonly string[];
+}
+
+export interface Desk {
+  readonly organisation: string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly limits: Limits;
+  readonly audit: Audit;
+  readonly access: Access;
+  readonly rounds: RoundTable;
+  readonly sessions: SessionTable;
+  readonly holds: HoldTable;
+  readonly active: ActiveCount;
+  /** Key of the digests of arguments in the log. */
+  readonly argumentKey: Uint8Array;
+  readonly recordValues: boolean;
+  /** Words for people, on stderr; never an argument, a token or an address. */
+  readonly say: (words: string) => void;
+}

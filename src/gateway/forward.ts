@@ -1,0 +1,117 @@
+/**
+ * Step *forward*: sends the value that was judged, once, with our own id, the server's own credential and none of the
+ * client's headers. What comes back is sorted by the relay; the exchange is concluded when its answer has arrived.
+ */
+import { type Json, readMember } from "../kernel/json.ts";
+import type { MetaRewrite } from "../mcp/meta.ts";
+import { pickForwardedHeaders } from "../mcp/headers.ts";
+import { readMirroredName } from "../mcp/era.ts";
+import { createRequestHeaders } from "../mcp/param-headers.ts";
+import { asData } from "../mcp/refusal.ts";
+import { keyOfId } from "../mcp/request-id.ts";
+import { chooseLegacyRevision } from "../mcp/revisions.ts";
+import { type HeldMember, writeForwarded } from "../mcp/rewrite.ts";
+import { type Arrival, AnswerRelay } from "./answer-relay.ts";
+import type { Channel } from "./channel.ts";
+import { conclude } from "./conclude.ts";
+import type { Desk } from "./desk.ts";
+import type { Exchange } from "./exchange.ts";
+import { restrictCapabilities } from "./inspect-opening.ts";
+import { openSessionOf } from "./open-session.ts";
+import { resumeUpstream } from "./resume-upstream.ts";
+import { relayServerMessage } from "./server-messages.ts";
+import type { EventStream } from "./stream.ts";
+
+let nextUpstreamId = 1;
+
+/** The bytes and headers of a request as the server gets it. */
+export function writeRequestFor(desk: Desk, exchange: Exchange, upstreamId: number): { body: Buffer; headers: Record<string, string> } {
+  const { request, claim, rounds, endpoint } = exchange;
+  const meta: MetaRewrite = { extraKeys: endpoint.extraMeta };
+  const set: Record<string, Json> = {};
+  const keep: HeldMember[] = [];
+  if (rounds) {
+    keep.push("inputResponses");
+    if (rounds.upstreamState !== undefined) set["requestState"] = rounds.upstreamState;
+  }
+  if (request.method === "initialize") setOpening(desk, exchange, set);
+  const ours = { name: "sallyport", version: desk.version };
+  const envelope = claim.era === "modern" && {
+    protocolVersion: claim.revision,
+    clientCapabilities: restrictCapabilities(claim.clientCapabilities),
+    clientInfo: asData(ours),
+    logLevel: claim.logLevel,
+  };
+  const body = writeForwarded(request, { id: upstreamId, set, keep, meta: envelope ? { ...meta, envelope } : meta });
+  return { body, headers: headersFor(exchange) };
+}
+
+function setOpening(desk: Desk, exchange: Exchange, set: Record<string, Json>): void {
+  const { params } = exchange.request;
+  const requested = params && readMember(params, "protocolVersion");
+  const revision = chooseLegacyRevision(typeof requested === "string" ? requested : "");
+  // HTTP was another transport in 2024-11-05; over this one its clients are spoken to in the revision after it.
+  set["protocolVersion"] = revision === "2024-11-05" ? "2025-03-26" : revision;
+  set["capabilities"] = restrictCapabilities(params && readMember(params, "capabilities"));
+  set["clientInfo"] = asData({ name: "sallyport", version: desk.version });
+}
+
+function headersFor(exchange: Exchange): Record<string, string> {
+  const { request, claim, session, rawHeaders } = exchange;
+  const headers: Record<string, string> = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+  if (claim.era === "modern") {
+    const declarations = exchange.tool?.paramHeaders ?? [];
+    const declared = new Set(declarations.map(({ header }) => header.toLowerCase()));
+    Object.assign(headers, pickForwardedHeaders(rawHeaders, declared));
+    const { subject } = exchange;
+    const mirrored = {
+      revision: claim.revision,
+      method: request.method,
+      name: readMirroredName(request.method, request.params),
+      args: subject.kind === "tool_call" ? subject.args : undefined,
+      declarations,
+    };
+    Object.assign(headers, createRequestHeaders(mirrored));
+    return headers;
+  }
+  if (request.method !== "initialize") headers["mcp-protocol-version"] = session?.protocolVersion ?? exchange.revision;
+  if (session) headers["mcp-session-id"] = session.upstreamSession;
+  return headers;
+}
+
+export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promise<void> {
+  const upstreamId = nextUpstreamId++;
+  const { session, endpoint, claim, request } = exchange;
+  const { body, headers } = writeRequestFor(desk, exchange, upstreamId);
+  const key = keyOfId(request.id);
+  session?.inFlight.set(key, { upstreamId, method: request.method });
+  let stream: EventStream | undefined;
+  let upstreamSession: string | undefined;
+
+  return new Promise((resolve, reject) => {
+    const arrive = (arrival: Arrival): void => {
+      session?.inFlight.delete(key);
+      conclude(desk, exchange, arrival, withSession(channel), stream).then(resolve, reject);
+    };
+    const withSession = (to: Channel): Channel => (upstreamSession === undefined ? to : openSessionOf(desk, exchange, upstreamSession, to));
+    const relay = new AnswerRelay({
+      upstreamId,
+      onStart(status, answered, kind) {
+        exchange.upstreamStatus = status;
+        const id = answered["mcp-session-id"];
+        if (request.method === "initialize" && typeof id === "string") upstreamSession = id;
+        if (status === 404 && session) desk.sessions.end(session);
+        // The opening's answer decides about the session, so it is told in one piece.
+        if (kind === "events" && request.method !== "initialize") stream = channel.openStream();
+      },
+      onMessage: (bytes, kind) => relayServerMessage(desk, exchange, stream, bytes, kind, () => relay.open?.resume()),
+      onArrival: arrive,
+      onCut: (cut) => resumeUpstream(exchange, cut),
+      onDropped: (reason) => desk.say(`A message of the server ${endpoint.name} was dropped: ${reason}.`),
+    });
+    exchange.sentAt = performance.now();
+    relay.open = endpoint.upstream.exchange({ method: "POST", body, headers }, relay);
+    // Hanging up cancels in the modern era; in the legacy one the call goes on.
+    if (claim.era === "modern") channel.onGone(() => relay.open?.cancel());
+  });
+}

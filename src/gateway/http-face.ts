@@ -1,0 +1,196 @@
+/**
+ * The gateway's HTTP face, `/mcp/<server>`: Streamable HTTP of every revision. POST brings one message, GET opens or
+ * resumes a stream, DELETE ends a session. Before a grant is known nothing is told but a status.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { writeRefusal } from "../mcp/answers.ts";
+import type { Request } from "../mcp/message.ts";
+import { isRefusal, type Refusal } from "../mcp/refusal.ts";
+import { readRound, readSubject } from "../mcp/subject.ts";
+import type { FailureCounter } from "../audit/count-failures.ts";
+import { createExchangeId } from "./reply.ts";
+import type { Desk } from "./desk.ts";
+import type { Exchange } from "./exchange.ts";
+import { HttpChannel, sendJson } from "./http-channel.ts";
+import { type Gate, identify, type Identified, type Turned } from "./identify.ts";
+import { pass } from "./pipeline.ts";
+import { passNotification, passResponse, recordRefusal } from "./one-way.ts";
+import { receive } from "./receive.ts";
+import { bondOf } from "./rounds.ts";
+import { route } from "./route.ts";
+import { endHttpSession, openHttpStream } from "./http-stream.ts";
+
+export interface HttpFace {
+  readonly desk: Desk;
+  readonly gate: Gate;
+  readonly failures: FailureCounter;
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  503: "Service Unavailable",
+};
+
+/** A problem document (RFC 9457) that says the status and nothing else. */
+export function sendProblem(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
+  const body = Buffer.from(JSON.stringify({ type: "about:blank", title: TITLES[status] ?? "Error", status }));
+  sendJson(response, status, body, { "content-type": "application/problem+json", ...headers });
+}
+
+/** Serves one HTTP request for `server` (the name in the path). Never rejects. */
+export async function serveHttp(face: HttpFace, server: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { desk } = face;
+  const startedAt = performance.now();
+  try {
+    const who = await identify(desk, face.gate, request, server);
+    if (who.kind === "turned") return await turnAway(face, who, request, response);
+    if (request.method === "POST") return await servePost(face, who, request, response, startedAt);
+    if (request.method === "GET") return await openHttpStream(desk, who, request, response);
+    if (request.method === "DELETE") return await endHttpSession(desk, who, request, response);
+    sendProblem(response, 405, { allow: "POST, GET, DELETE" });
+  } catch (error) {
+    desk.say(`A request ended by a fault: ${error instanceof Error ? (error.stack ?? error.message) : "unknown"}`);
+    sendProblem(response, 503);
+  }
+}
+
+async function turnAway(face: HttpFace, turned: Turned, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const source = request.socket.remoteAddress ?? "unknown";
+  const headers: Record<string, string> = turned.status === 401 ? { "www-authenticate": challenge(turned.reason) } : {};
+  try {
+    await face.failures.count({ kind: "authentication", source, reason: turned.reason });
+  } catch {
+    // Nothing passes either way: the answer is the same refusal.
+  }
+  if (!request.complete) headers["connection"] = "close";
+  sendProblem(response, turned.status, headers);
+}
+
+function challenge(reason: string): string {
+  return reason === "no_token" ? 'Bearer realm="sallyport"' : 'Bearer realm="sallyport", error="invalid_token"';
+}
+
+async function servePost(
+  face: HttpFace,
+  who: Identified,
+  request: IncomingMessage,
+  response: ServerResponse,
+  startedAt: number,
+): Promise<void> {
+  const { desk } = face;
+  const message = await receive(request);
+  if (message === undefined) {
+    response.destroy();
+    return;
+  }
+  if (isRefusal(message)) return await refuseMessage(desk, who, message, request, response);
+  if (message.kind === "response")
+    return await passResponse(desk, who, message, request.rawHeaders, (status) => endOneWay(response, status));
+  const routed = route(desk, who, message, request.rawHeaders);
+  if (isRefusal(routed)) return await refuseMessage(desk, who, routed, request, response);
+  if (message.kind === "notification") {
+    return await passNotification(desk, who, routed, message, (status) => endOneWay(response, status));
+  }
+  const exchange = openExchange(desk, who, routed, message, request.rawHeaders, startedAt);
+  if (isRefusal(exchange)) return await refuseMessage(desk, who, exchange, request, response);
+  await prepare(desk, exchange);
+  const channel = new HttpChannel(desk, request, response, routed.session, { bearer: who.bearer, grantId: who.grant.id });
+  desk.active.begin();
+  try {
+    await pass(desk, exchange, channel, (stale) => renew(desk, stale));
+  } finally {
+    desk.active.end();
+  }
+}
+
+function endOneWay(response: ServerResponse, status: number): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, { "content-length": 0 });
+  response.end();
+}
+
+async function refuseMessage(
+  desk: Desk,
+  who: Identified,
+  refusal: Refusal,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  await recordRefusal(desk, who, refusal);
+  // What was not read to its end must not be taken for the next request.
+  const headers: Record<string, string> = request.complete ? {} : { connection: "close" };
+  sendJson(response, refusal.status, writeRefusal(refusal), headers);
+}
+
+type Routed = Exclude<ReturnType<typeof route>, Refusal>;
+
+export function openExchange(
+  desk: Desk,
+  who: Pick<Identified, "grant" | "bearer" | "endpoint" | "epoch">,
+  routed: Routed,
+  request: Request,
+  rawHeaders: readonly string[],
+  startedAt: number,
+): Exchange | Refusal {
+  const { claim, revision, session, method, headers } = routed;
+  if (method.judgement === "refused") throw new Error("a refused method is not routed");
+  const subject = readSubject(request, method.judgement);
+  if ("code" in subject) return subject;
+  const round = claim.era === "modern" ? readRound(request) : undefined;
+  if (round && "code" in round) return round;
+  const bond = round && bondOf(who.grant.id, who.endpoint.id, request);
+  return {
+    id: createExchangeId(desk),
+    startedAt,
+    grant: who.grant,
+    bearer: who.bearer,
+    endpoint: who.endpoint,
+    request,
+    method,
+    claim,
+    revision,
+    subject,
+    session,
+    headers,
+    rawHeaders,
+    epoch: who.epoch,
+    policy: undefined,
+    tool: undefined,
+    rounds: round && bond !== undefined ? desk.rounds.take(round, bond, desk.clock.now()) : undefined,
+    permission: undefined,
+    reservation: undefined,
+    argumentDigest: undefined,
+    sentAt: undefined,
+    upstreamStatus: undefined,
+  };
+}
+
+/** What the decision needs of the store: the active policy, and the server's accepted tools. */
+export async function prepare(desk: Desk, exchange: Exchange): Promise<void> {
+  const { endpoint, grant } = exchange;
+  const name = grant.servers.get(endpoint.name);
+  if (name !== undefined) {
+    const asked = desk.access.findPolicy(name);
+    exchange.policy = asked instanceof Promise ? await asked : asked;
+  }
+  const wantsTools = exchange.subject.kind === "tool_call" || exchange.subject.kind === "tool_list";
+  if (wantsTools && endpoint.tools.current()?.hasAcceptedList !== true) await endpoint.tools.refresh();
+}
+
+/** After a change: the grant again, its policy, the tools. False: the grant no longer holds here. */
+export async function renew(desk: Desk, exchange: Exchange): Promise<boolean> {
+  exchange.epoch = await desk.access.look();
+  const found = await desk.access.findGrant(exchange.bearer, desk.clock.now());
+  if (found.grant?.id !== exchange.grant.id || !found.grant.servers.has(exchange.endpoint.name)) return false;
+  await exchange.endpoint.tools.sync(desk.access.version);
+  exchange.policy = undefined;
+  const name = found.grant.servers.get(exchange.endpoint.name);
+  if (name !== undefined) exchange.policy = await desk.access.findPolicy(name);
+  return true;
+}

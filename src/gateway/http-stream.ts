@@ -1,0 +1,128 @@
+/**
+ * GET and DELETE of the legacy era: the stream on which a server speaks unasked, coming back to a stream that broke off,
+ * and the end of a session. The modern era has none of them.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { readMcpHeaders } from "../mcp/headers.ts";
+import { isModernRevision, isRevision, LATEST_LEGACY } from "../mcp/revisions.ts";
+import type { AnswerSink } from "../upstream/http-upstream.ts";
+import { AnswerRelay } from "./answer-relay.ts";
+import type { Desk } from "./desk.ts";
+import { attachResponse, createSessionStream } from "./http-channel.ts";
+import { sendProblem } from "./http-face.ts";
+import type { Identified } from "./identify.ts";
+import { relayOn } from "./server-messages.ts";
+import type { Session } from "./session.ts";
+import { readEventId } from "./stream.ts";
+
+/** A GET stream that lost its client is kept open towards the server for so long. */
+export const STREAM_LINGER_MS = 60_000;
+export const DELETE_TIMEOUT_MS = 5_000;
+
+function findSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Session | undefined {
+  const headers = readMcpHeaders(request.rawHeaders);
+  if (headers.version !== undefined && isModernRevision(headers.version)) {
+    sendProblem(response, 405, { allow: "POST" });
+    return undefined;
+  }
+  if (headers.session === undefined || headers.repeated.has("mcp-session-id")) {
+    // Without a session there is nothing to listen to and nothing to end.
+    sendProblem(response, request.method === "GET" ? 405 : 400, request.method === "GET" ? { allow: "POST" } : {});
+    return undefined;
+  }
+  const session = desk.sessions.find(headers.session, who.grant.id, who.endpoint.id, desk.clock.now());
+  if (!session) sendProblem(response, 404);
+  return session;
+}
+
+export async function openHttpStream(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const session = findSession(desk, who, request, response);
+  if (!session) return;
+  const { lastEventId } = readMcpHeaders(request.rawHeaders);
+  const release = desk.holds.add({ bearer: who.bearer, grantId: who.grant.id, close: () => desk.sessions.end(session) });
+  response.on("close", release);
+  if (lastEventId !== undefined && lastEventId !== "") {
+    const place = readEventId(lastEventId);
+    const stream = place && session.streams.get(place.stream);
+    if (!place || !stream) return sendProblem(response, 400);
+    return attachResponse(response, stream, place.sequence);
+  }
+  if (session.listening && !session.listening.ended) return attachResponse(response, session.listening, Number.MAX_SAFE_INTEGER);
+  openListening(desk, session, response);
+}
+
+function openListening(desk: Desk, session: Session, response: ServerResponse): void {
+  const { endpoint } = session;
+  const stream = createSessionStream(session);
+  const revision = isRevision(session.protocolVersion) ? session.protocolVersion : LATEST_LEGACY;
+  const end = (): void => {
+    session.closers.delete(end);
+    if (session.listening === stream) session.listening = undefined;
+    relay.open?.cancel();
+    stream.end();
+    session.streams.delete(stream.id);
+  };
+  const relay = new AnswerRelay({
+    upstreamId: undefined,
+    onStart(status, _headers, kind) {
+      if (kind === "events") {
+        session.listening = stream;
+        attachResponse(response, stream, 0);
+        return;
+      }
+      if (status === 404) desk.sessions.end(session);
+      sendProblem(response, status === 404 ? 404 : 405, { allow: "POST, DELETE" });
+      end();
+    },
+    onMessage: (bytes, kind) => relayOn(desk, { endpoint, revision, session }, stream, bytes, kind, () => relay.open?.resume()),
+    onArrival() {
+      if (!response.headersSent) sendProblem(response, 503);
+      end();
+    },
+    onDropped: (reason) => desk.say(`A message of the server ${endpoint.name} was dropped: ${reason}.`),
+  });
+  session.closers.add(end);
+  response.on("close", () => {
+    const linger = setTimeout(() => {
+      if (!stream.attached) end();
+    }, STREAM_LINGER_MS);
+    linger.unref();
+  });
+  const headers = {
+    accept: "text/event-stream",
+    "mcp-session-id": session.upstreamSession,
+    "mcp-protocol-version": session.protocolVersion,
+  };
+  relay.open = endpoint.upstream.exchange({ method: "GET", headers, stream: true }, relay);
+}
+
+export async function endHttpSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const session = findSession(desk, who, request, response);
+  if (!session) return;
+  await endSession(desk, session);
+  response.writeHead(204).end();
+}
+
+/** Tells the server, waits for it no longer than the bound, and ends ours in any case. */
+export async function endSession(desk: Desk, session: Session): Promise<void> {
+  const headers = { "mcp-session-id": session.upstreamSession, "mcp-protocol-version": session.protocolVersion };
+  const { grantId, endpoint } = session;
+  desk.sessions.end(session);
+  await desk.store
+    .write(async (batch) => {
+      desk.audit.append(batch, {
+        kind: "intent",
+        server: endpoint.name,
+        grantId,
+        session: session.id.slice(0, 12),
+        method: "DELETE",
+        decision: "allow",
+      });
+    })
+    .catch(() => undefined);
+  await new Promise<void>((resolve) => {
+    const sink: AnswerSink = { onStart: () => undefined, onData: () => true, onEnd: resolve, onFault: () => resolve() };
+    const signal = AbortSignal.timeout(DELETE_TIMEOUT_MS);
+    endpoint.upstream.exchange({ method: "DELETE", headers, signal }, sink);
+  });
+}

@@ -1,0 +1,92 @@
+/**
+ * Step *identify*: Host, Origin, bearer, server, before a byte of the body is read. Says as little as it can: a server
+ * that is not there and one that the grant may not use are the same answer.
+ */
+import type { IncomingMessage } from "node:http";
+import type { GrantRecord } from "../identity/grant.ts";
+import type { Desk, Endpoint } from "./desk.ts";
+
+/** A request that ends before there is an exchange: an HTTP status and a word for the log. */
+export interface Turned {
+  readonly kind: "turned";
+  readonly status: 401 | 403 | 404 | 503;
+  readonly reason: string;
+}
+
+export interface Identified {
+  readonly kind: "identified";
+  readonly grant: GrantRecord;
+  readonly bearer: string;
+  readonly endpoint: Endpoint;
+  readonly epoch: number;
+}
+
+export interface Gate {
+  /** Lower-case host names, each with its port where one counts. */
+  readonly hosts: ReadonlySet<string>;
+  readonly endpoints: ReadonlyMap<string, Endpoint>;
+}
+
+const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
+const AUTHORITY = /^(\[[0-9a-f:.]+\]|[^:/?#@\s[\]]+)(?::(\d{1,5}))?$/i;
+
+/** Whether a Host header, or the authority of an Origin, names this gateway. */
+export function isOwnHost(gate: Gate, authority: string): boolean {
+  const match = AUTHORITY.exec(authority);
+  if (!match) return false;
+  const name = (match[1] as string).toLowerCase();
+  return LOOPBACK.has(name) || gate.hosts.has(name) || gate.hosts.has(authority.toLowerCase());
+}
+
+function isOwnOrigin(gate: Gate, origin: string): boolean {
+  const match = /^https?:\/\/([^/]+)$/i.exec(origin);
+  return match !== null && isOwnHost(gate, match[1] as string);
+}
+
+function countHeader(request: IncomingMessage, name: string): number {
+  let count = 0;
+  const { rawHeaders } = request;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const spelled = rawHeaders[index] as string;
+    if (spelled.length === name.length && spelled.toLowerCase() === name) count++;
+  }
+  return count;
+}
+
+const turn = (status: Turned["status"], reason: string): Turned => ({ kind: "turned", status, reason });
+
+/** Host and Origin, for every path. */
+export function checkSource(gate: Gate, request: IncomingMessage): Turned | undefined {
+  const { host, origin } = request.headers;
+  if (host === undefined || countHeader(request, "host") !== 1 || !isOwnHost(gate, host)) return turn(403, "foreign_host");
+  if (origin !== undefined && (countHeader(request, "origin") !== 1 || !isOwnOrigin(gate, origin))) return turn(403, "foreign_origin");
+  return undefined;
+}
+
+function readBearer(request: IncomingMessage): string | undefined {
+  const { authorization } = request.headers;
+  if (authorization === undefined || countHeader(request, "authorization") !== 1) return undefined;
+  return /^bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
+}
+
+export async function identify(desk: Desk, gate: Gate, request: IncomingMessage, server: string): Promise<Identified | Turned> {
+  const foreign = checkSource(gate, request);
+  if (foreign) return foreign;
+  const bearer = readBearer(request);
+  if (bearer === undefined) return turn(401, "no_token");
+  let epoch: number;
+  try {
+    const looked = desk.access.look();
+    epoch = typeof looked === "number" ? looked : await looked;
+    const asked = desk.access.findGrant(bearer, desk.clock.now());
+    const found = asked instanceof Promise ? await asked : asked;
+    if (!found.grant) return turn(401, `${found.reason}_token`);
+    const endpoint = gate.endpoints.get(server);
+    if (!endpoint || !found.grant.servers.has(endpoint.name)) return turn(404, "unknown_server");
+    const syncing = endpoint.tools.sync(desk.access.version);
+    if (syncing) await syncing;
+    return { kind: "identified", grant: found.grant, bearer, endpoint, epoch };
+  } catch {
+    return turn(503, "store_unavailable");
+  }
+}

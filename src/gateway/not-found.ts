@@ -1,0 +1,31 @@
+/**
+ * One answer for what does not exist and for what is hidden: a resource or prompt that the server does not have is
+ * answered in our words, so that a client can't tell it from one that the policy hides.
+ */
+import type { ErrorAnswer } from "../mcp/answer.ts";
+import { writeUnknownPrompt, writeUnknownResource } from "../mcp/answers.ts";
+import { ERROR_CODES } from "../mcp/refusal.ts";
+import { readAnswerMember } from "../mcp/relay.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** Words with which servers say that there is no such thing; the protocol fixes the code, not the text. */
+const NOT_FOUND_WORDS = /not found|unknown|no such|does not exist|doesn't exist|not exist|invalid (?:prompt|resource)/i;
+
+/** Whether an error of the server's says that what was asked for is not there. */
+export function isMissingSubject(exchange: Exchange, answer: ErrorAnswer, bytes: Buffer): boolean {
+  const { subject } = exchange;
+  if (subject.kind === "resource_read" || subject.kind === "subscribe") {
+    if (answer.code === ERROR_CODES.resourceNotFound) return true;
+  } else if (subject.kind !== "prompt_get" && subject.kind !== "completion") return false;
+  if (answer.code !== ERROR_CODES.invalidParams && answer.code !== ERROR_CODES.internal) return false;
+  const words = readAnswerMember(answer, bytes, "message");
+  return typeof words === "string" && NOT_FOUND_WORDS.test(words);
+}
+
+export function writeNotFound(exchange: Exchange): Buffer {
+  const { subject, request, claim } = exchange;
+  if (subject.kind === "prompt_get") return writeUnknownPrompt(request.id, subject.name);
+  if (subject.kind === "completion" && subject.prompt !== undefined) return writeUnknownPrompt(request.id, subject.prompt);
+  const uri = "uri" in subject ? (subject.uri ?? "") : "";
+  return writeUnknownResource(request.id, uri, claim.era);
+}

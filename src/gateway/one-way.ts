@@ -1,0 +1,100 @@
+/**
+ * Messages that have no answer: a client's notifications, its answers to what the server asked, and messages that were
+ * refused before they were judged. Each is on record before it goes anywhere.
+ */
+import type { AuditEntry } from "../audit/entry.ts";
+import type { Notification, Response } from "../mcp/message.ts";
+import { readMcpHeaders } from "../mcp/headers.ts";
+import type { Refusal } from "../mcp/refusal.ts";
+import { keyOfId, readId } from "../mcp/request-id.ts";
+import { writeRelayed, writeRelayedResponse } from "../mcp/rewrite.ts";
+import type { AnswerSink } from "../upstream/http-upstream.ts";
+import type { Desk } from "./desk.ts";
+import type { Identified } from "./identify.ts";
+import type { Routed } from "./route.ts";
+import type { Session } from "./session.ts";
+import { wordsOf } from "./spend.ts";
+import { printJson } from "../kernel/json.ts";
+
+type Who = Pick<Identified, "grant" | "endpoint">;
+
+function describe(who: Who, session: Session | undefined): Omit<AuditEntry, "kind"> {
+  const { grant, endpoint } = who;
+  return { server: endpoint.name, grant: grant.label, grantId: grant.id, identity: grant.identity, session: session?.id.slice(0, 12) };
+}
+
+/** False: it could not be put on record. */
+async function record(desk: Desk, entry: AuditEntry): Promise<boolean> {
+  try {
+    await desk.store.write(async (batch) => void desk.audit.append(batch, entry));
+    return true;
+  } catch (error) {
+    desk.say(`A message could not be put on record: ${wordsOf(error)}`);
+    return false;
+  }
+}
+
+export async function recordRefusal(desk: Desk, who: Who, refusal: Refusal): Promise<void> {
+  await record(desk, { kind: "envelope", ...describe(who, undefined), decision: "deny", code: "invalid_request", message: refusal.detail });
+}
+
+/** What a server says to a message without an answer is of no interest. */
+const DEAF: AnswerSink = { onStart: () => undefined, onData: () => true, onEnd: () => undefined, onFault: () => undefined };
+
+function headersOf(session: Session | undefined, revision: string): Record<string, string> {
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    accept: "application/json, text/event-stream",
+    "mcp-protocol-version": session?.protocolVersion ?? revision,
+  };
+  if (session) headers["mcp-session-id"] = session.upstreamSession;
+  return headers;
+}
+
+export async function passNotification(
+  desk: Desk,
+  who: Who,
+  routed: Routed,
+  message: Notification,
+  end: (status: number) => void,
+): Promise<void> {
+  const { session, revision, claim } = routed;
+  // Over HTTP a modern client has nothing to notify: closing the stream is its cancel.
+  if (claim.era === "modern") return end(202);
+  const body = writeNotificationFor(session, message);
+  if (!body) return end(202);
+  if (!(await record(desk, { kind: "intent", ...describe(who, session), method: message.method, decision: "allow" }))) return end(503);
+  who.endpoint.upstream.exchange({ method: "POST", body, headers: headersOf(session, revision) }, DEAF);
+  end(202);
+}
+
+/** The bytes for the server; undefined where it has nothing to hear of. */
+export function writeNotificationFor(session: Session | undefined, message: Notification): Buffer | undefined {
+  if (message.method !== "notifications/cancelled") return writeRelayed(message);
+  // A request is known to the server by our id. Without a session nobody can tell whose request it was.
+  const value = message.params?.["requestId"];
+  const id = value === undefined ? undefined : readId(value, printJson(value));
+  const passage = id && session?.inFlight.get(keyOfId(id));
+  return passage && passage.method !== "initialize" ? writeRelayed(message, { set: { requestId: passage.upstreamId } }) : undefined;
+}
+
+export async function passResponse(
+  desk: Desk,
+  who: Who,
+  message: Response,
+  rawHeaders: readonly string[],
+  end: (status: number) => void,
+): Promise<void> {
+  const headers = readMcpHeaders(rawHeaders);
+  const session =
+    headers.session === undefined ? undefined : desk.sessions.find(headers.session, who.grant.id, who.endpoint.id, desk.clock.now());
+  if (!session) return end(headers.session === undefined ? 400 : 404);
+  const asked = typeof message.id.value === "string" ? session.asks.get(message.id.value) : undefined;
+  if (!asked) return end(400);
+  session.asks.delete(message.id.value as string);
+  const entry: AuditEntry = { kind: "intent", ...describe(who, session), method: asked.method, decision: "allow", code: "client_answer" };
+  if (!(await record(desk, entry))) return end(503);
+  const body = writeRelayedResponse(message, { raw: asked.raw, value: asked.raw });
+  who.endpoint.upstream.exchange({ method: "POST", body, headers: headersOf(session, session.protocolVersion) }, DEAF);
+  end(202);
+}

@@ -1,0 +1,67 @@
+/**
+ * Step *receive*: one body, bounded, of the right type and without an encoding, read as one strict message. What it
+ * refuses it answers in the protocol's words and puts on record.
+ */
+import type { IncomingMessage } from "node:http";
+import { DEFAULT_BODY_LIMIT_BYTES, type Message, readMessage } from "../mcp/message.ts";
+import { ERROR_CODES, type Refusal, refuse } from "../mcp/refusal.ts";
+
+/** How long a client may take to send its body. */
+export const BODY_TIMEOUT_MS = 30_000;
+
+export type BodyLimit = { readonly bodyLimitBytes: number };
+
+/** What is wrong with the headers of the body; undefined: nothing. */
+export function checkBodyHeaders(request: IncomingMessage, limit: BodyLimit): Refusal | undefined {
+  const { headers } = request;
+  const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
+  if (type !== "application/json") {
+    return refuse(ERROR_CODES.invalidRequest, 415, "Invalid Request: the body must be application/json", "media_type", undefined);
+  }
+  const charset = /charset\s*=\s*"?([^";\s]+)/i.exec(headers["content-type"] ?? "")?.[1];
+  if (charset !== undefined && charset.toLowerCase() !== "utf-8") {
+    return refuse(ERROR_CODES.invalidRequest, 415, "Invalid Request: the body must be UTF-8", "charset", undefined);
+  }
+  const encoding = headers["content-encoding"];
+  if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity") {
+    return refuse(ERROR_CODES.invalidRequest, 415, "Invalid Request: the body must not be encoded", "content_encoding", undefined);
+  }
+  if (Number(headers["content-length"] ?? 0) > limit.bodyLimitBytes) return tooLarge();
+  return undefined;
+}
+
+function tooLarge(): Refusal {
+  return refuse(ERROR_CODES.invalidRequest, 413, "Invalid Request: the message is too large", "too_large", undefined);
+}
+
+/** The body; undefined where the client hung up before its end. */
+export function readBody(request: IncomingMessage, limit: BodyLimit): Promise<Buffer | Refusal | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const timer = setTimeout(() => finish(undefined), BODY_TIMEOUT_MS);
+    const finish = (value: Buffer | Refusal | undefined): void => {
+      clearTimeout(timer);
+      resolve(value);
+    };
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= limit.bodyLimitBytes) chunks.push(chunk);
+      else finish(tooLarge());
+    });
+    request.on("end", () => finish(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    request.on("error", () => finish(undefined));
+    request.on("close", () => finish(undefined));
+  });
+}
+
+export async function receive(
+  request: IncomingMessage,
+  limit: BodyLimit = { bodyLimitBytes: DEFAULT_BODY_LIMIT_BYTES },
+): Promise<Message | Refusal | undefined> {
+  const refused = checkBodyHeaders(request, limit);
+  if (refused) return refused;
+  const body = await readBody(request, limit);
+  if (body === undefined || "kind" in body) return body as Refusal | undefined;
+  return readMessage(body, limit);
+}

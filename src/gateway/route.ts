@@ -1,0 +1,75 @@
+/**
+ * Step *route*: the era of a message, its session, its method. What does not fit the revision it speaks is refused here,
+ * and so is, in words, a client of one era before a server that only speaks the other.
+ */
+import { type EraClaim, readEra } from "../mcp/era.ts";
+import { readMcpHeaders, type McpHeaders } from "../mcp/headers.ts";
+import type { Notification, Request } from "../mcp/message.ts";
+import { findMethod, type Method } from "../mcp/methods.ts";
+import { asData, ERROR_CODES, isRefusal, type Refusal, refuse, refuseMethod } from "../mcp/refusal.ts";
+import { ASSUMED_LEGACY, isRevision, LATEST_LEGACY, LEGACY_REVISIONS, type Revision } from "../mcp/revisions.ts";
+import type { Desk } from "./desk.ts";
+import type { Identified } from "./identify.ts";
+import type { Session } from "./session.ts";
+
+export interface Routed {
+  readonly kind: "routed";
+  readonly claim: EraClaim;
+  readonly revision: Revision;
+  readonly session: Session | undefined;
+  readonly method: Method;
+  readonly headers: McpHeaders | undefined;
+}
+
+/** A session that is gone: 404, so that the client starts a new one. */
+export function refuseSession(message: Request | Notification | undefined): Refusal {
+  const id = message?.kind === "request" ? message.id : undefined;
+  return refuse(ERROR_CODES.invalidRequest, 404, "Session not found", "unknown_session", id);
+}
+
+export function route(
+  desk: Desk,
+  who: Pick<Identified, "grant" | "endpoint">,
+  message: Request | Notification,
+  rawHeaders: readonly string[] | undefined,
+): Routed | Refusal {
+  const headers = rawHeaders && readMcpHeaders(rawHeaders);
+  const claim = readEra(message, headers);
+  if (isRefusal(claim)) return claim;
+  const id = message.kind === "request" ? message.id : undefined;
+  let session: Session | undefined;
+  if (claim.era === "legacy" && headers?.session !== undefined && message.method !== "initialize") {
+    if (headers.repeated.has("mcp-session-id")) return refuseSession(message);
+    session = desk.sessions.find(headers.session, who.grant.id, who.endpoint.id, desk.clock.now());
+    if (!session) return refuseSession(message);
+  }
+  const revision = revisionOf(claim, session, message);
+  const bridged = refuseBridge(claim, who, message, id);
+  if (bridged) return bridged;
+  const direction = message.kind === "request" ? "client_request" : "client_notification";
+  const method = findMethod(message.method, direction, revision);
+  if (!method || method.judgement === "refused") return refuseMethod(id, claim.era);
+  return { kind: "routed", claim, revision, session, method, headers };
+}
+
+function revisionOf(claim: EraClaim, session: Session | undefined, message: Request | Notification): Revision {
+  if (claim.era === "modern") return claim.revision;
+  if (session && isRevision(session.protocolVersion)) return session.protocolVersion;
+  return claim.revision ?? (message.method === "initialize" ? LATEST_LEGACY : ASSUMED_LEGACY);
+}
+
+/**
+ * A modern client before a legacy server: nothing is translated between the eras yet, and that is said in words. (A legacy
+ * client before a modern server is answered by its `initialize`, for a server may speak both.)
+ */
+function refuseBridge(
+  claim: EraClaim,
+  who: Pick<Identified, "endpoint">,
+  message: Request | Notification,
+  id: Request["id"] | undefined,
+): Refusal | undefined {
+  if (claim.era !== "modern" || who.endpoint.tools.era !== "legacy" || message.kind === "notification") return undefined;
+  const words = "This server speaks the protocol up to 2025-11-25 only, and the gateway does not bridge between eras yet.";
+  const data = asData({ supported: [...LEGACY_REVISIONS], requested: claim.revision });
+  return refuse(ERROR_CODES.unsupportedVersion, 400, words, "era", id, data);
+}

@@ -1,0 +1,99 @@
+/**
+ * The tools of one server as the gateway serves them: the accepted snapshot, kept current with the store, and fresh
+ * looks at the server's own list. One look at a time; whoever needs one waits for the one under way.
+ */
+import type { Result } from "../kernel/failure.ts";
+import type { ListItem } from "../mcp/lists.ts";
+import type { Store } from "../store/store.ts";
+import type { ListOptions, Observation } from "../upstream/observe-list.ts";
+import { observeList } from "../upstream/observe-list.ts";
+import type { ServerListing } from "../upstream/list-tools.ts";
+import { type ClassesByHand, loadToolIndex, type ToolIndex } from "../upstream/tool-index.ts";
+
+/** After a look that failed, the next one waits so long: a dead server is not asked with every call. */
+export const FAILED_LOOK_PAUSE_MS = 2_000;
+/** A look that a difference asked for comes at most so often. */
+export const LOOK_PAUSE_MS = 1_000;
+
+export interface ServedToolsOptions {
+  readonly store: Store;
+  readonly serverId: string;
+  readonly mode: ListOptions["mode"];
+  readonly classes: ClassesByHand;
+  readonly now: () => number;
+  readonly list: () => Promise<Result<ServerListing>>;
+  /** Told of every look that changed the snapshot. */
+  readonly onObserved: (observation: Observation) => void;
+  readonly onFailed: (message: string) => void;
+}
+
+export interface ServedTools {
+  /** The accepted snapshot; undefined before it was first read. */
+  current(): ToolIndex | undefined;
+  /** The eras that the server was seen to speak; undefined before the first look. */
+  readonly era: "legacy" | "modern" | undefined;
+  /** Reads the snapshot again when something was decided since; `version` is the access's. */
+  sync(version: number): Promise<void> | undefined;
+  /** Whether a listed page holds something else than the snapshot says. */
+  differs(items: readonly ListItem[]): boolean;
+  /** Looks at the server's list now. */
+  refresh(): Promise<void>;
+}
+
+export function createServedTools(options: ServedToolsOptions): ServedTools {
+  const { store, serverId } = options;
+  let index: ToolIndex | undefined;
+  let readVersion = -1;
+  let era: "legacy" | "modern" | undefined;
+  let looking: Promise<void> | undefined;
+  let nextLookMs = 0;
+
+  async function reload(): Promise<void> {
+    index = await loadToolIndex(store.query, serverId, options.classes);
+  }
+
+  async function look(): Promise<void> {
+    const listing = await options.list();
+    if (!listing.ok) {
+      nextLookMs = options.now() + FAILED_LOOK_PAUSE_MS;
+      options.onFailed(listing.failures.map((failure) => failure.message).join(" "));
+      return;
+    }
+    nextLookMs = options.now() + LOOK_PAUSE_MS;
+    era = listing.value.verdict.era;
+    const { tools } = listing.value;
+    if (index?.hasAcceptedList && !index.wouldChange(tools, true, options.mode)) return;
+    const how: ListOptions = { complete: true, mode: options.mode, nowMs: options.now() };
+    const observation = await store.write((batch) => observeList(batch, serverId, tools, how));
+    await reload();
+    if (observation.wrote) options.onObserved(observation);
+  }
+
+  return {
+    current: () => index,
+    get era() {
+      return era;
+    },
+    sync(version) {
+      if (version === readVersion && index) return undefined;
+      return reload().then(() => {
+        readVersion = version;
+      });
+    },
+    differs(items) {
+      return items.some((item) => {
+        const tool = index?.tools.get(item.key);
+        return tool === undefined || tool.definitionHash !== item.hash || tool.state !== "accepted" || item.isRepeated;
+      });
+    },
+    async refresh() {
+      if (options.now() < nextLookMs && !looking) return;
+      looking ??= look()
+        .catch((error: unknown) => options.onFailed(error instanceof Error ? error.message : "an unknown fault"))
+        .finally(() => {
+          looking = undefined;
+        });
+      await looking;
+    },
+  };
+}

@@ -1,0 +1,151 @@
+/**
+ * Protocol sessions of the legacy era, ours: an id that only its grant and server can use, mapped to the upstream's.
+ * Kept in memory and bounded; a session that is gone answers 404, and the client starts a new one.
+ */
+import { randomBytes } from "node:crypto";
+import { BoundedMap } from "../kernel/bounded-map.ts";
+import type { Endpoint } from "./desk.ts";
+import type { EventStream } from "./stream.ts";
+
+export const MAX_SESSIONS = 20_000;
+export const MAX_SESSIONS_PER_GRANT = 1_000;
+export const MAX_STREAMS_PER_SESSION = 64;
+export const MAX_REQUESTS_IN_FLIGHT_PER_SESSION = 512;
+export const MAX_OPEN_ASKS_PER_SESSION = 128;
+export const SESSION_IDLE_MS: number = 24 * 60 * 60 * 1000;
+const SESSION_ID_BYTES = 32;
+
+/** A request that is under way: how to end it from outside. */
+export interface Passage {
+  /** Our id of the request towards the upstream. */
+  readonly upstreamId: number;
+  readonly method: string;
+}
+
+/** A request that the server asked of the client. */
+export interface Ask {
+  /** The server's own id, as it was spelt. */
+  readonly raw: string;
+  readonly method: string;
+}
+
+export interface Session {
+  readonly id: string;
+  readonly grantId: string;
+  readonly serverId: string;
+  readonly upstreamSession: string;
+  readonly protocolVersion: string;
+  readonly client: { readonly name?: string | undefined; readonly version?: string | undefined };
+  readonly endpoint: Endpoint;
+  lastUsedMs: number;
+  /** The stream of a GET, on which the server speaks unasked. */
+  listening: EventStream | undefined;
+  ended: boolean;
+  /** Client's id as it was spelt → the request under way. */
+  readonly inFlight: Map<string, Passage>;
+  /** By our id. */
+  readonly asks: BoundedMap<string, Ask>;
+  readonly streams: BoundedMap<string, EventStream>;
+  nextAsk: number;
+  nextStream: number;
+  /** Ends whatever this session holds open towards the upstream. */
+  readonly closers: Set<() => void>;
+}
+
+export interface SessionSeed {
+  readonly grantId: string;
+  readonly serverId: string;
+  readonly upstreamSession: string;
+  readonly protocolVersion: string;
+  readonly client: Session["client"];
+  readonly nowMs: number;
+  readonly endpoint: Endpoint;
+}
+
+export class SessionTable {
+  readonly #sessions = new Map<string, Session>();
+  readonly #byGrant = new Map<string, Set<Session>>();
+  readonly #onEnd: (session: Session) => void;
+
+  constructor(onEnd: (session: Session) => void = () => undefined) {
+    this.#onEnd = onEnd;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  create(seed: SessionSeed): Session {
+    const session: Session = {
+      id: randomBytes(SESSION_ID_BYTES).toString("base64url"),
+      grantId: seed.grantId,
+      serverId: seed.serverId,
+      upstreamSession: seed.upstreamSession,
+      protocolVersion: seed.protocolVersion,
+      client: seed.client,
+      endpoint: seed.endpoint,
+      lastUsedMs: seed.nowMs,
+      listening: undefined,
+      ended: false,
+      inFlight: new Map(),
+      asks: new BoundedMap(MAX_OPEN_ASKS_PER_SESSION),
+      streams: new BoundedMap(MAX_STREAMS_PER_SESSION, (_id, stream: EventStream) => stream.end()),
+      nextAsk: 1,
+      nextStream: 1,
+      closers: new Set(),
+    };
+    this.#makeRoom(seed.grantId);
+    this.#sessions.set(session.id, session);
+    const mates = this.#byGrant.get(seed.grantId) ?? new Set();
+    mates.add(session);
+    this.#byGrant.set(seed.grantId, mates);
+    return session;
+  }
+
+  /** The session of that id, if it is this grant's on this server. */
+  find(id: string, grantId: string, serverId: string, nowMs: number): Session | undefined {
+    const session = this.#sessions.get(id);
+    if (!session || session.grantId !== grantId || session.serverId !== serverId) return undefined;
+    session.lastUsedMs = nowMs;
+    return session;
+  }
+
+  end(session: Session): void {
+    if (session.ended) return;
+    session.ended = true;
+    this.#sessions.delete(session.id);
+    const mates = this.#byGrant.get(session.grantId);
+    mates?.delete(session);
+    if (mates?.size === 0) this.#byGrant.delete(session.grantId);
+    for (const close of session.closers) close();
+    session.closers.clear();
+    for (const [, stream] of session.streams) stream.end();
+    session.streams.clear();
+    this.#onEnd(session);
+  }
+
+  endIdle(nowMs: number): void {
+    for (const session of [...this.#sessions.values()]) if (nowMs - session.lastUsedMs > SESSION_IDLE_MS) this.end(session);
+  }
+
+  /** Every grant that holds a session. */
+  grants(): Iterable<string> {
+    return this.#byGrant.keys();
+  }
+
+  ofGrant(grantId: string): readonly Session[] {
+    return [...(this.#byGrant.get(grantId) ?? [])];
+  }
+
+  #makeRoom(grantId: string): void {
+    const mates = this.#byGrant.get(grantId);
+    if (mates && mates.size >= MAX_SESSIONS_PER_GRANT) this.#endOldest(mates);
+    if (this.#sessions.size >= MAX_SESSIONS) this.#endOldest(this.#sessions.values());
+  }
+
+  #endOldest(among: Iterable<Session>): void {
+    let oldest: Session | undefined;
+    for (const session of among) if (!oldest || session.lastUsedMs < oldest.lastUsedMs) oldest = session;
+    if (oldest) this.end(oldest);
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Steps *hold*, *spend* and *record intent*, which the store makes one: a call takes all of its limits or none, and its
+ * intent is on record, in one transaction that is durable before anything is forwarded. In that transaction nobody else
+ * can change a grant or a policy, so what was decided under an older epoch is decided again.
+ */
+import { denyApproval, denyByLimit, denyUnavailable } from "../policy/refusal.ts";
+import type { Parties } from "../limit/limits.ts";
+import type { Denial, Permission } from "../policy/decision.ts";
+import type { Batch } from "../store/store.ts";
+import type { Desk } from "./desk.ts";
+import { type Exchange, type Stopped, stop } from "./exchange.ts";
+import { appendDenial, appendIntent } from "./record.ts";
+
+/** What the transaction found: go on, stop, or ask again because something was changed meanwhile. */
+export type Spent = "passed" | "stale" | Stopped;
+
+export function partiesOf(desk: Desk, exchange: Exchange): Parties {
+  const { grant, endpoint, policy, session } = exchange;
+  return {
+    organisation: desk.organisation,
+    server: endpoint.id,
+    policy: policy?.id ?? "",
+    grant: grant.id,
+    session: session?.id,
+    identity: grant.identity,
+  };
+}
+
+export async function spend(desk: Desk, exchange: Exchange, permission: Permission): Promise<Spent> {
+  exchange.permission = permission;
+  try {
+    return await desk.store.write((batch) => spendIn(desk, batch, exchange, permission));
+  } catch (error) {
+    desk.say(`A call was refused because it could not be put on record: ${wordsOf(error)}`);
+    return stop(denyUnavailable("(audit unavailable)"), true);
+  }
+}
+
+async function spendIn(desk: Desk, batch: Batch, exchange: Exchange, permission: Permission): Promise<Spent> {
+  if (batch.epoch !== exchange.epoch && (await desk.access.hasChanged(batch))) return "stale";
+  const { charges, approval } = permission;
+  const counted = charges.length > 0 && exchange.rounds === undefined;
+  if (counted || approval) {
+    const parties = partiesOf(desk, exchange);
+    const nowMs = desk.clock.now();
+    if (approval) {
+      // A person is asked only of a call that its limits could take; nothing is taken for asking.
+      const room = counted ? await desk.limits.peek(batch, charges, parties, nowMs) : { ok: true as const };
+      const denial = room.ok ? denyApproval(approval) : denyByLimit(room.charge, room.retryAfterMs);
+      return stopIn(desk, batch, exchange, denial);
+    }
+    const taken = await desk.limits.take(batch, charges, parties, nowMs);
+    if (!taken.ok) return stopIn(desk, batch, exchange, denyByLimit(taken.charge, taken.retryAfterMs));
+    exchange.reservation = taken.reservation;
+  } else if (exchange.rounds) {
+    exchange.reservation = exchange.rounds.reservation;
+  }
+  appendIntent(desk, batch, exchange);
+  return "passed";
+}
+
+function stopIn(desk: Desk, batch: Batch, exchange: Exchange, denial: Denial): Stopped {
+  appendDenial(desk, batch, exchange, denial);
+  return stop(denial, true);
+}
+
+/** Puts a denial on record; what can't be put on record is answered as unavailable. */
+export async function recordDenial(desk: Desk, exchange: Exchange, denial: Denial): Promise<Denial> {
+  try {
+    await desk.store.write(async (batch) => appendDenial(desk, batch, exchange, denial));
+    return denial;
+  } catch (error) {
+    desk.say(`A denial could not be put on record: ${wordsOf(error)}`);
+    return denyUnavailable("(audit unavailable)");
+  }
+}
+
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : "an unknown fault";
+}
