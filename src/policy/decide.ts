@@ -59,8 +59,8 @@ function judgeCall(plan: PolicyPlan, call: ToolCall, context: CallContext, trace
   if ("decision" in entry) return entry;
   if (tool === null) return denyUnseen("Tool", name, plan.document.default, RULE_UNKNOWN_TOOL);
   if (tool?.quarantined === true) return denyQuarantined(name);
-  if (entry.action === "deny") return denyByName("Tool", name, `${entry.pointer}/action`, entry.reason);
   trace?.onStep(7, `${entry.pointer}/action`, entry.action);
+  if (entry.action === "deny") return denyByName("Tool", name, `${entry.pointer}/action`, entry.reason);
   const { args } = call;
   if (!isJsonObject(args)) return denyArguments(RULE_INPUT_SCHEMA, "The arguments have to be an object.");
   return checkArguments(entry, args, tool, trace) ?? judgeRules(entry, call, context, trace) ?? permit(entry, args, call, context, trace);

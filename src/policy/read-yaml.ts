@@ -3,7 +3,7 @@
  * JSON's grammar. Tags, merge keys, keys that are no text, other numbers and aliases that unfold too far are faults;
  * nothing is ever constructed, and no digit of a number is lost.
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type ParsedNode, parseDocument } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, type Node, type ParsedNode, parseDocument } from "yaml";
 import { createJsonObject, type Json } from "../kernel/json.ts";
 import { escapePointer, isJsonFault, parseStrictJson } from "../kernel/strict-json.ts";
 
@@ -153,7 +153,6 @@ function startOf(node: Node | null | undefined): number {
 
 /** Reads one YAML document. */
 export function readYaml(text: string, maxDepth: number): ReadYaml {
-  const lines = new LineCounter();
   let top: ParsedNode | null = null;
   const faults: YamlFault[] = [];
   try {
@@ -164,7 +163,6 @@ export function readYaml(text: string, maxDepth: number): ReadYaml {
       uniqueKeys: false,
       resolveKnownTags: false,
       prettyErrors: false,
-      lineCounter: lines,
       logLevel: "error",
     });
     for (const error of parsed.errors.slice(0, MAX_YAML_FAULTS)) {

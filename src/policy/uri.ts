@@ -13,7 +13,7 @@ const ENCODED = /%(?:2e|2f|5c)/i;
 const DOT_SEGMENT = /(?:^|[/:?#])\.{1,2}(?:$|[/?#;])/;
 const USER_INFO = /^[^:/?#]*:\/\/[^/?#]*@/;
 /** Schemes whose authority readers find behind any number of slashes. */
-const LOOSE_USER_INFO = /^(?:https?|wss?|ftp|file):\/*[^/?#]*@/i;
+const LOOSE_USER_INFO = /^(?:https?|wss?|ftp):\/*[^/?#]*@/i;
 
 /** Whether a URI has dot segments, `%2e`, `%2f`, `%5c`, a backslash, control characters or user info. */
 export function isRefusedUri(uri: string): boolean {

@@ -21,7 +21,8 @@ const NAME = /^[A-Za-z][A-Za-z0-9_+\-/]{0,63}$/;
 export function isZone(name: string): boolean {
   if (!NAME.test(name)) return false;
   try {
-    return new Intl.DateTimeFormat("en-US", { timeZone: name }) !== undefined;
+    Intl.DateTimeFormat("en-US", { timeZone: name });
+    return true;
   } catch {
     return false;
   }
