@@ -126,10 +126,13 @@ function quoteKey(key: string): string {
   return `\`${shown.replace(/\p{C}/gu, "?")}\``;
 }
 
-function suggestKey(key: string, shape: ObjectShape): string | undefined {
+function suggestKey(key: string, shape: ObjectShape): string {
   const known = Object.keys(shape.keys);
-  const near = known.find((candidate) => measureDistance(key.toLowerCase(), candidate.toLowerCase()) <= MAX_SUGGESTION_DISTANCE);
-  return near === undefined ? `Known here: ${known.map((name) => `\`${name}\``).join(", ")}.` : `Did you mean \`${near}\`?`;
+  const distances = known.map((name) => measureDistance(key.toLowerCase(), name.toLowerCase()));
+  const least = Math.min(...distances);
+  const near = least <= MAX_SUGGESTION_DISTANCE ? known.filter((_, index) => distances[index] === least) : [];
+  if (near.length > 0) return `Did you mean ${near.map((name) => `\`${name}\``).join(" or ")}?`;
+  return `Known here: ${known.map((name) => `\`${name}\``).join(", ")}.`;
 }
 
 /** Edits between two texts, or a number above every bound where their lengths are too far apart. */

@@ -10,6 +10,7 @@ import { escapePointer } from "../kernel/strict-json.ts";
 import { type PlaceInDocument, scanDocument } from "../policy/read-document.ts";
 import { buildConfig } from "./build-config.ts";
 import { checkReferences, listBonds, listWrittenNames, memberObject } from "./check-references.ts";
+import { checkServers } from "./check-servers.ts";
 import { checkShape, type ShapeContext } from "./check-shape.ts";
 import type { Config, ConfigSource } from "./config.ts";
 import { CONFIG_SHAPE } from "./config-shape.ts";
@@ -47,10 +48,13 @@ export async function loadConfigWithSources(options: LoadOptions): Promise<Loade
   for (const { pointer, message, hint, variable } of expanded.faults) {
     failures.push({ code: variable === undefined ? "invalid_config" : "missing_variable", message, at: place(pointer), hint });
   }
-  const context = createContext(new Set(expanded.faults.map((fault) => fault.pointer)), expanded.replaced, place, failures);
+  // What a fault of reading or a missing variable left behind is not judged a second time.
+  const faulty = new Set([...scanned.failures.map(({ at }) => at?.pointer ?? ""), ...expanded.faults.map(({ pointer }) => pointer)]);
+  const context = createContext(faulty, expanded.replaced, place, failures);
   const document = checkShape(expanded.value, CONFIG_SHAPE, "", context);
   if (!isJsonObject(document)) return { result: fail(...failures), sources };
 
+  checkServers(document, context);
   checkReferences(document, listWrittenNames(expanded.value), context);
   const policies = await loadPolicies({ document, shown: options.file, file, place, context });
   sources.push(...policies.sources);
@@ -71,7 +75,6 @@ function createContext(
     isExpanded: (pointer) => replaced.has(pointer),
     holdsExpanded: (pointer) => replaced.has(pointer) || [...replaced.keys()].some((each) => each.startsWith(`${pointer}/`)),
     report(pointer, message, hint, which) {
-      // What a missing variable left behind is not judged a second time.
       if (faulty.has(pointer)) return;
       failures.push({ code: "invalid_config", message, at: place(pointer, which), ...(hint === undefined ? {} : { hint }) });
     },
