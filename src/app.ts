@@ -1,0 +1,196 @@
+/**
+ * Builds every room in order, starts them, and stops them in reverse. One call of `startApp` is one running gateway on
+ * one data folder.
+ */
+import path from "node:path";
+import { createFailureCounter } from "./audit/count-failures.ts";
+import { startUpkeep } from "./audit/upkeep.ts";
+import type { Config } from "./config/config.ts";
+import { loadConfig } from "./config/load-config.ts";
+import { watchConfig } from "./config/watch-config.ts";
+import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
+import { type Demo, startDemo } from "./demo.ts";
+import { ActiveCount } from "./gateway/active.ts";
+import type { Desk } from "./gateway/desk.ts";
+import { HoldTable, watchHolds } from "./gateway/holds.ts";
+import { RoundTable } from "./gateway/rounds.ts";
+import { SessionTable } from "./gateway/session.ts";
+import { createListener, listen } from "./http-server.ts";
+import { FailureError, formatFailure } from "./kernel/failure.ts";
+import type { Log } from "./observe/log.ts";
+import { loadOperators } from "./policy/operators/registry.ts";
+import { EndpointTable } from "./serve-endpoints.ts";
+import { acquireFolder } from "./store/folder-lock.ts";
+import { syncConfig } from "./sync-config.ts";
+import { ARGUMENT_PURPOSE } from "./vault/keys.ts";
+import { VERSION } from "./version.ts";
+
+export const DEFAULT_HOST = "127.0.0.1";
+export const DEFAULT_PORT = 8420;
+/** How long a stop waits for calls in flight. */
+export const DRAIN_TIMEOUT_MS = 20_000;
+
+export interface StartOptions {
+  readonly configFile?: string | undefined;
+  readonly dataDir?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly demo?: boolean | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Log;
+}
+
+export interface RunningApp {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly demo: Demo | undefined;
+  readonly servers: readonly string[];
+  /** Lets calls in flight end, then closes everything. Settles when nothing is left. */
+  stop(): Promise<void>;
+}
+
+type Stopper = () => void | Promise<void>;
+
+export async function startApp(options: StartOptions): Promise<RunningApp> {
+  const { env, log } = options;
+  const stoppers: Stopper[] = [];
+  const stopAll = async (): Promise<void> => {
+    for (const stop of stoppers.splice(0).reverse()) await stop();
+  };
+  try {
+    await loadOperators();
+    const fromFile = options.configFile === undefined ? undefined : await readConfig(options.configFile, env);
+    const dataDir = path.resolve(options.dataDir ?? (options.demo ? ".sallyport" : findDataFolder(env)));
+    const lock = acquireFolder(dataDir, { pid: process.pid, nowMs: Date.now() });
+    stoppers.push(() => lock.release());
+    const folder = await openDataFolder({ dir: dataDir, env, config: fromFile });
+    stoppers.push(() => folder.close());
+    const demo = options.demo ? await startDemo({ folder, env, log }) : undefined;
+    if (demo) stoppers.push(() => demo.stop());
+    const config = fromFile ?? demo?.config;
+    return await serve({ options, folder, config, demo, stoppers, stopAll });
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+async function readConfig(file: string, env: StartOptions["env"]): Promise<Config> {
+  const loaded = await loadConfig({ file, env });
+  if (!loaded.ok) throw new FailureError(loaded.failures);
+  return loaded.value;
+}
+
+interface Parts {
+  readonly options: StartOptions;
+  readonly folder: DataFolder;
+  readonly config: Config | undefined;
+  readonly demo: Demo | undefined;
+  readonly stoppers: Stopper[];
+  readonly stopAll: () => Promise<void>;
+}
+
+async function serve(parts: Parts): Promise<RunningApp> {
+  const { options, folder, config, demo, stoppers, stopAll } = parts;
+  const { log, env } = options;
+  if (config) await putIntoForce(folder, config);
+  await demo?.issue();
+  const table = new EndpointTable(folder, VERSION, log);
+  stoppers.push(() => table.close());
+  await folder.access.look();
+  await table.apply(config?.servers ?? []);
+
+  const desk = createDesk(folder, config, log);
+  const failures = createFailureCounter({ clock: folder.clock, store: folder.store, audit: folder.audit });
+  stoppers.push(startUpkeep({ store: folder.store, audit: folder.audit, onFault: (error) => log.warn("audit.upkeep", wordsOf(error)) }));
+  stoppers.push(failures.start());
+  stoppers.push(watchHolds(desk.holds, desk.sessions, folder.access, () => folder.clock.now()));
+  stoppers.push(() => endSessions(desk));
+
+  const host = options.host ?? config?.listen.host ?? DEFAULT_HOST;
+  const hosts = new Set((config?.listen.allowedHosts ?? []).map((name) => name.toLowerCase()));
+  if (host !== "0.0.0.0" && host !== "::") hosts.add(host.includes(":") ? `[${host}]` : host.toLowerCase());
+  if (config?.listen.publicUrl !== undefined) hosts.add(new URL(config.listen.publicUrl).host.toLowerCase());
+  let draining = false;
+  const server = createListener({ desk, gate: { hosts, endpoints: table.endpoints }, failures }, async () => {
+    if (draining) return "the gateway is stopping";
+    await folder.store.write((batch) => batch.all("select 1"));
+    return undefined;
+  });
+  const port = await listen(server, host, options.port ?? config?.listen.port ?? DEFAULT_PORT);
+  stoppers.push(async () => {
+    draining = true;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeIdleConnections();
+    if (!(await desk.active.drained(DRAIN_TIMEOUT_MS)))
+      log.warn("stop.impatient", "Calls were still under way when the time to wait was over.");
+    desk.holds.closeAll();
+    setTimeout(() => server.closeAllConnections(), 250).unref();
+    await closed;
+  });
+  await recordLife(folder, "start");
+  stoppers.push(() => recordLife(folder, "stop"));
+  if (config && options.configFile !== undefined) {
+    stoppers.push(
+      watchConfig({
+        config,
+        env,
+        file: options.configFile,
+        onChange: async (changed) => {
+          await putIntoForce(folder, changed);
+          await folder.access.look();
+          await table.apply(changed.servers);
+          log.info("config.reloaded", "The changed configuration is in force.");
+        },
+        onFailure: (found) => {
+          for (const failure of found) log.error("config.refused", `${formatFailure(failure)} The configuration in force stays.`);
+        },
+      }),
+    );
+  }
+  const shown = host.includes(":") ? `[${host}]` : host;
+  return {
+    url: `http://${shown}:${port}`,
+    dataDir: folder.dir,
+    demo,
+    servers: [...new Set([...table.endpoints.values()].map((endpoint) => endpoint.name))],
+    stop: stopAll,
+  };
+}
+
+function createDesk(folder: DataFolder, config: Config | undefined, log: Log): Desk {
+  return {
+    organisation: folder.organisation,
+    version: VERSION,
+    clock: folder.clock,
+    store: folder.store,
+    limits: folder.limits,
+    audit: folder.audit,
+    access: folder.access,
+    rounds: new RoundTable(),
+    sessions: new SessionTable(),
+    holds: new HoldTable(),
+    active: new ActiveCount(),
+    argumentKey: folder.keys.deriveKey(ARGUMENT_PURPOSE),
+    recordValues: config?.audit.arguments === "values",
+    say: (words) => log.warn("gateway", words),
+  };
+}
+
+async function putIntoForce(folder: DataFolder, config: Config): Promise<void> {
+  const synced = await syncConfig(folder, config);
+  if (!synced.ok) throw new FailureError(synced.failures);
+}
+
+async function recordLife(folder: DataFolder, kind: "start" | "stop"): Promise<void> {
+  await folder.store.write(async (batch) => void folder.audit.append(batch, { kind, detail: { version: VERSION, pid: process.pid } }));
+}
+
+/** Sessions end with the process; their servers are not asked, for they may be gone too. */
+function endSessions(desk: Desk): void {
+  for (const grant of [...desk.sessions.grants()]) for (const session of desk.sessions.ofGrant(grant)) desk.sessions.end(session);
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : "an unknown fault";
+}

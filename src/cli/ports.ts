@@ -1,0 +1,70 @@
+/**
+ * What the commands need of the floor above: a running gateway, an opened data folder. `main.ts` joins them, so that a
+ * command loads only what it uses.
+ */
+import type { Audit } from "../audit/writer.ts";
+import type { Config } from "../config/config.ts";
+import type { Access } from "../gateway/access.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Limits } from "../limit/limits.ts";
+import type { Log } from "../observe/log.ts";
+import type { Store } from "../store/store.ts";
+import type { Keys } from "../vault/keys.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A data folder, opened: works whether a gateway runs on it or not. */
+export interface OpenFolder {
+  readonly dir: string;
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly audit: Audit;
+  readonly limits: Limits;
+  readonly access: Access;
+  readonly organisation: string;
+  readonly tokenKey: Uint8Array;
+  close(): Promise<void>;
+}
+
+export interface FolderChoice {
+  readonly dataDir: string | undefined;
+  readonly config?: Config | undefined;
+  /** Refuse a folder that holds no database yet, in words; left out: it is made. */
+  readonly mustExist?: boolean | undefined;
+}
+
+export interface StartedGateway {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly servers: readonly string[];
+  /** Set in the demo: its token on the start that made it, undefined later. */
+  readonly demo: { readonly token: string | undefined } | undefined;
+  stop(): Promise<void>;
+}
+
+export interface StartChoice {
+  readonly configFile: string | undefined;
+  readonly dataDir: string | undefined;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  readonly demo: boolean;
+  readonly log: Log;
+}
+
+/** The process as a command sees it. */
+export interface Terminal {
+  readonly env: Environment;
+  readonly isTerminal: boolean;
+  /** Results. */
+  out(text: string): void;
+  /** Words for people. */
+  err(text: string): void;
+}
+
+export interface Ports {
+  readonly version: string;
+  readonly terminal: Terminal;
+  startGateway(choice: StartChoice): Promise<StartedGateway>;
+  openFolder(choice: FolderChoice): Promise<OpenFolder>;
+}

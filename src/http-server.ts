@@ -1,0 +1,60 @@
+/**
+ * The one listener: `/mcp/<server>` goes to the gateway, `/healthz` says that the process lives, `/readyz` whether it can
+ * decide. Bounded in headers and time; a stop closes what is idle and waits for what is not.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { FailureError } from "./kernel/failure.ts";
+import { type HttpFace, sendProblem, serveHttp } from "./gateway/http-face.ts";
+import { sendJson } from "./gateway/http-channel.ts";
+
+export const MAX_HEADER_BYTES: number = 32 * 1024;
+export const HEADERS_TIMEOUT_MS = 15_000;
+export const REQUEST_TIMEOUT_MS = 60_000;
+export const IDLE_TIMEOUT_MS = 75_000;
+
+/** Why the gateway can't decide now; undefined: it can. */
+export type FindObstacle = () => Promise<string | undefined>;
+
+const GATEWAY_PATH = /^\/mcp\/([A-Za-z0-9-]{1,64})\/?(?:\?.*)?$/;
+
+export function createListener(face: HttpFace, findObstacle: FindObstacle): Server {
+  const options = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
+  return createServer({ ...options, keepAliveTimeout: IDLE_TIMEOUT_MS }, (request, response) => {
+    const url = request.url ?? "/";
+    const server = GATEWAY_PATH.exec(url)?.[1];
+    if (server !== undefined) void serveHttp(face, server, request, response);
+    else serveHealth(request, response, findObstacle);
+  });
+}
+
+function serveHealth(request: IncomingMessage, response: ServerResponse, findObstacle: FindObstacle): void {
+  const path = (request.url ?? "/").split("?")[0];
+  const known = path === "/healthz" || path === "/readyz";
+  request.resume();
+  if (!known) return sendProblem(response, 404);
+  if (request.method !== "GET" && request.method !== "HEAD") return sendProblem(response, 405, { allow: "GET, HEAD" });
+  if (path === "/healthz") return sendJson(response, 200, Buffer.from('{"status":"alive"}'));
+  findObstacle().then(
+    (obstacle) => {
+      const body = obstacle === undefined ? { status: "ready" } : { status: "not ready", reason: obstacle };
+      sendJson(response, obstacle === undefined ? 200 : 503, Buffer.from(JSON.stringify(body)));
+    },
+    () => sendJson(response, 503, Buffer.from('{"status":"not ready"}')),
+  );
+}
+
+export async function listen(server: Server, host: string, port: number): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const taken = error.code === "EADDRINUSE";
+      const message = taken
+        ? `Port ${port} of ${host} is taken by another program.`
+        : `The gateway can't listen on ${host}:${port}: ${error.message}`;
+      reject(new FailureError({ code: "invalid_config", message, hint: "Choose another one with `--port`; 0 takes a free one." }));
+    });
+    server.listen(port, host, () => {
+      const address = server.address();
+      resolve(typeof address === "object" && address ? address.port : port);
+    });
+  });
+}

@@ -1,0 +1,25 @@
+/** argv → command. Joins the commands with the floors they need; loads nothing that the command does not use. */
+import type { Ports, StartedGateway } from "./cli/ports.ts";
+
+export async function main(argv: readonly string[]): Promise<void> {
+  const { runCli } = await import("./cli/run-cli.ts");
+  const { VERSION } = await import("./version.ts");
+  const ports: Ports = {
+    version: VERSION,
+    terminal: {
+      env: process.env,
+      isTerminal: process.stderr.isTTY === true,
+      out: (text) => void process.stdout.write(text),
+      err: (text) => void process.stderr.write(text),
+    },
+    startGateway: async (choice): Promise<StartedGateway> => {
+      const { startApp } = await import("./app.ts");
+      return await startApp({ ...choice, env: process.env });
+    },
+    openFolder: async ({ dataDir, config, mustExist }) => {
+      const { openCommandFolder } = await import("./data-folder.ts");
+      return await openCommandFolder({ dataDir, config, mustExist, env: process.env });
+    },
+  };
+  process.exitCode = await runCli(argv, ports);
+}

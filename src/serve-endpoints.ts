@@ -1,0 +1,113 @@
+/**
+ * The servers of a configuration as the gateway serves them: an address guard, pinned connections, a credential scan and
+ * a tool snapshot each. A changed entry gets new connections; what did not change keeps its own.
+ */
+import { lookup } from "node:dns/promises";
+import type { ServerConfig } from "./config/config.ts";
+import type { DataFolder } from "./data-folder.ts";
+import type { Endpoint } from "./gateway/desk.ts";
+import { createServedTools } from "./gateway/served-tools.ts";
+import type { Log } from "./observe/log.ts";
+import { listServers } from "./revision/server.ts";
+import { createAddressGuard } from "./upstream/address-guard.ts";
+import { createCredentialScan } from "./upstream/credential-scan.ts";
+import { createHttpUpstream } from "./upstream/http-upstream.ts";
+import { listServerTools } from "./upstream/list-tools.ts";
+import type { Observation } from "./upstream/observe-list.ts";
+import type { EraVerdict } from "./upstream/server-session.ts";
+
+export const CLIENT_NAME = "sallyport";
+
+/** Every address of a name, as the system's resolver gives them. */
+export async function resolveName(name: string): Promise<readonly string[]> {
+  return (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address);
+}
+
+interface Served {
+  readonly key: string;
+  readonly endpoint: Endpoint;
+}
+
+export class EndpointTable {
+  /** By name and by id. */
+  readonly endpoints: Map<string, Endpoint> = new Map();
+  readonly #folder: DataFolder;
+  readonly #version: string;
+  readonly #log: Log;
+  #served = new Map<string, Served>();
+
+  constructor(folder: DataFolder, version: string, log: Log) {
+    this.#folder = folder;
+    this.#version = version;
+    this.#log = log;
+  }
+
+  /** Makes what is served equal to the configuration; a server that is new is looked at in the background. */
+  async apply(servers: readonly ServerConfig[]): Promise<void> {
+    const records = new Map((await listServers(this.#folder.store.query)).map((record) => [record.name, record]));
+    const next = new Map<string, Served>();
+    for (const config of servers) {
+      const record = records.get(config.name);
+      if (!record) continue;
+      const key = JSON.stringify([record.id, config]);
+      const before = this.#served.get(config.name);
+      next.set(config.name, before?.key === key ? before : { key, endpoint: this.#open(record.id, config) });
+    }
+    const closing = [...this.#served.values()].filter((served) => next.get(served.endpoint.name) !== served);
+    this.#served = next;
+    this.endpoints.clear();
+    for (const { endpoint } of next.values()) this.endpoints.set(endpoint.id, endpoint);
+    for (const { endpoint } of next.values()) this.endpoints.set(endpoint.name, endpoint);
+    for (const { endpoint } of closing) void endpoint.upstream.close();
+    for (const { endpoint } of next.values()) void this.#lookAt(endpoint);
+  }
+
+  async #lookAt(endpoint: Endpoint): Promise<void> {
+    await endpoint.tools.sync(this.#folder.access.version);
+    if (endpoint.tools.era === undefined) await endpoint.tools.refresh();
+  }
+
+  #open(id: string, config: ServerConfig): Endpoint {
+    const { clock, store } = this.#folder;
+    const guard = createAddressGuard({ allow: config.networkAllow, resolve: resolveName });
+    const upstream = createHttpUpstream({ url: config.url, headers: config.headers, guard });
+    let known: EraVerdict | undefined;
+    const list = async (): Promise<Awaited<ReturnType<typeof listServerTools>>> => {
+      const clientInfo = { name: CLIENT_NAME, version: this.#version };
+      const listing = await listServerTools({ upstream, clientInfo, known, nowMs: clock.now() });
+      if (listing.ok) known = listing.value.verdict;
+      return listing;
+    };
+    const tools = createServedTools({
+      store,
+      serverId: id,
+      mode: config.tools,
+      classes: config.classes,
+      now: () => clock.now(),
+      list,
+      onObserved: (observation) => this.#tell(config.name, observation),
+      onFailed: (message) => this.#log.warn("server.unavailable", `The tools of \`${config.name}\` can't be listed: ${message}`),
+    });
+    const scan = createCredentialScan(config.credentials);
+    return { id, name: config.name, upstream, tools, scan: scan.isEmpty ? undefined : scan, extraMeta: config.meta };
+  }
+
+  #tell(name: string, observation: Observation): void {
+    const { isFirst, accepted, changed, added, missing } = observation;
+    const words = isFirst
+      ? `The first list of \`${name}\` is accepted: ${accepted.length} tools.`
+      : `The tools of \`${name}\` changed: ${changed.length} changed and ${added.length} new ones are quarantined, ${missing.length} are gone.`;
+    this.#log.info(isFirst ? "tools.accepted" : "tools.drifted", words, { server: name });
+    const detail = { accepted: accepted.length, changed: changed.length, added: added.length, missing: missing.length };
+    void this.#folder.store
+      .write(async (batch) => {
+        const action = isFirst ? "tools.accepted" : "tools.drifted";
+        this.#folder.audit.append(batch, { kind: "admin", server: name, actor: "gateway", action, object: name, detail });
+      })
+      .catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#served.values()].map(({ endpoint }) => endpoint.upstream.close()));
+  }
+}
