@@ -9,12 +9,29 @@ import type { ObjectShape, Shape } from "./shape.ts";
 type Schema = Record<string, unknown>;
 
 const REFERENCE_PATTERN = "\\$\\{";
+const LINE_CHARACTERS = 140;
 const SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema";
 
 /** The text of `schema/config.schema.json`. */
 export function printConfigSchema(): string {
   const schema = { $schema: SCHEMA_ID, title: "Sallyport configuration", ...describeShape(CONFIG_SHAPE) };
-  return `${JSON.stringify(schema, null, 2)}\n`;
+  return `${print(schema, "", 0)}\n`;
+}
+
+/** In the project's own form, which keeps short lists on one line; `before` is what stands on the line already. */
+function print(value: unknown, indent: string, before: number): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const deeper = `${indent}  `;
+  if (Array.isArray(value)) {
+    const line = `[${value.map((item) => JSON.stringify(item)).join(", ")}]`;
+    const short = value.every((item) => typeof item !== "object") && before + line.length < LINE_CHARACTERS;
+    return short ? line : `[\n${value.map((item) => deeper + print(item, deeper, deeper.length)).join(",\n")}\n${indent}]`;
+  }
+  const members = Object.entries(value).map(([key, member]) => {
+    const start = `${deeper}${JSON.stringify(key)}: `;
+    return start + print(member, deeper, start.length);
+  });
+  return members.length === 0 ? "{}" : `{\n${members.join(",\n")}\n${indent}}`;
 }
 
 function describeShape(shape: Shape): Schema {
