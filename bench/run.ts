@@ -20,7 +20,7 @@ const WARM_UP_SECONDS = 2;
 const MARK_OF_NGINX = 0.25;
 const MARK_ADDED_P50_US = 1000;
 
-export function writeScript(folder: string, system: System): string {
+function writeScript(folder: string, system: System): string {
   const file = path.join(folder, `${system.name.replaceAll(/\W+/g, "-")}.lua`);
   const headers = { "content-type": "application/json", accept: "application/json, text/event-stream", ...system.headers };
   const lines = Object.entries(headers).map(([name, value]) => `wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`);
@@ -28,7 +28,7 @@ export function writeScript(folder: string, system: System): string {
   return file;
 }
 
-export async function sampleSystem(system: System, script: string, upstream: System, connections: number, seconds: number): Promise<Sample> {
+async function sampleSystem(system: System, script: string, upstream: System, connections: number, seconds: number): Promise<Sample> {
   const load: Load = { url: system.url, connections, seconds, script };
   const others = system === upstream ? [] : upstream.pids();
   const first = await takeSample(load, system.pids(), others);
@@ -95,7 +95,8 @@ try {
   const nginx = list.find((row) => row.name.startsWith("nginx")) as Row;
   const relay = list.find((row) => row.name === "raw relay") as Row;
   const ours = list.find((row) => row.name === "sallyport") as Row;
-  const ratio = (row: Row, to: Row) => median(row.busy.map((sample, index) => sample.requestsPerSecond / (to.busy[index] as Sample).requestsPerSecond));
+  const ratio = (row: Row, to: Row) =>
+    median(row.busy.map((sample, index) => sample.requestsPerSecond / (to.busy[index] as Sample).requestsPerSecond));
   const cpuRatio = (row: Row, to: Row) => median(row.busy.map((sample, index) => (to.busy[index] as Sample).cpuUs / sample.cpuUs));
   const addedP50 = (row: Row, to: Row) => median(row.quiet.map((sample, index) => sample.p50Us - (to.quiet[index] as Sample).p50Us));
   const table = list.map((row) => ({
@@ -117,7 +118,9 @@ try {
     addedP50Us: Math.round(addedP50(ours, nginx)),
     met: judged && ratio(ours, nginx) >= MARK_OF_NGINX && addedP50(ours, nginx) < MARK_ADDED_P50_US,
   };
-  const growth = values.growth ? await measureGrowth(workshop, upstream, rounds, seconds, say) : undefined;
+  const takeOne = (system: System, connections: number): Promise<Sample> =>
+    sampleSystem(system, writeScript(folder, system), upstream, connections, seconds);
+  const growth = values.growth ? await measureGrowth(workshop, rounds, takeOne, say) : undefined;
   if (values.json) process.stdout.write(`${JSON.stringify({ table, verdict, growth })}\n`);
   else {
     console.table(table);

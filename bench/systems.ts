@@ -75,7 +75,11 @@ export const CALL_BODY: string = JSON.stringify({
   jsonrpc: "2.0",
   id: 1,
   method: "tools/call",
-  params: { name: "echo", arguments: { text: "a text of ordinary length, said again", note: "n".repeat(240) }, _meta: { progressToken: 7 } },
+  params: {
+    name: "echo",
+    arguments: { text: "a text of ordinary length, said again", note: "n".repeat(240) },
+    _meta: { progressToken: 7 },
+  },
 });
 
 async function started(child: ChildProcess, name: string, url: string, headers: Readonly<Record<string, string>> = {}): Promise<System> {

@@ -47,7 +47,7 @@ function serve(socket: Socket): void {
     for (;;) {
       const headEnd = rest.indexOf(HEAD_END);
       if (headEnd < 0) return;
-      const head = rest.latin1Slice(0, headEnd);
+      const head = rest.subarray(0, headEnd).toString("latin1");
       const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
       const end = headEnd + 4 + length;
       if (rest.byteLength < end) return;
@@ -63,7 +63,7 @@ function answerCall(body: Buffer): Buffer {
   const start = body.indexOf(ID) + ID.byteLength;
   let end = start;
   while (body[end] !== 44 && body[end] !== 125) end++;
-  return answer(`{"jsonrpc":"2.0","id":${body.latin1Slice(start, end)}${RESULT}`);
+  return answer(`{"jsonrpc":"2.0","id":${body.subarray(start, end).toString("latin1")}${RESULT}`);
 }
 
 createServer(serve).listen(Number(process.argv[2]), "127.0.0.1");
