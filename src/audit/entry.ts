@@ -3,7 +3,7 @@
  * because it stands in the path of each call. Promises that every fact fits: a line beyond its bound is printed again
  * with its free texts cut, never dropped. Holds argument values only where the caller hands them over.
  */
-import { type Json, type JsonObject, JsonNumber, printJson } from "../kernel/json.ts";
+import { type Json, type JsonNumber, type JsonObject, printJson } from "../kernel/json.ts";
 
 export const AUDIT_KINDS = [
   "intent",

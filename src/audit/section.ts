@@ -30,7 +30,7 @@ function probe(field: string, value: string): number[] {
     second = Math.imul(second + code, 0x85ebca6b) ^ (second >>> 13);
   }
   const bits = SUMMARY_BYTES * 8;
-  return Array.from({ length: PROBES }, (_, step) => ((first >>> 0) + step * ((second >>> 0) | 1)) % bits);
+  return Array.from({ length: PROBES }, (_, step) => ((first >>> 0) + step * ((second | 1) >>> 0)) % bits);
 }
 
 /** Summarises lines; undefined where one of them can't be read, so that such a section is always looked into. */

@@ -1,0 +1,440 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NO_HASH, readLine, sealLine } from "../../src/audit/chain.ts";
+import { printEntry } from "../../src/audit/entry.ts";
+import { readPage } from "../../src/audit/read-log.ts";
+import { verifyExport } from "../../src/audit/verify-export.ts";
+import { verifyStore } from "../../src/audit/verify-store.ts";
+import type { Verdict } from "../../src/audit/verdict.ts";
+import { createLogWitness } from "../../src/audit/witness.ts";
+import { createIntent, createTestKeys, type Log, openLog, START_MS, toBytes } from "./fixture.ts";
+import { createAudit } from "../../src/audit/writer.ts";
+
+const ENTRIES = 12;
+let log: Log;
+let whole: string[];
+let filtered: string[];
+
+beforeAll(async () => {
+  log = await openLog({ entries: 5, ms: 1e12 });
+  for (let number = 1; number <= ENTRIES; number++) {
+    log.clock.set(START_MS + number * 1000);
+    await log.append(createIntent(number, { grant: number % 3 === 0 ? "bob" : "alice", message: `Say “${number}”.` }));
+  }
+  whole = await log.export();
+  filtered = await log.export({ grant: "alice" });
+});
+afterAll(() => log.close());
+
+const verify = (lines: readonly string[]) => verifyExport(toBytes(lines), { publicKey: log.audit.publicKey });
+const faultOf = (verdict: Verdict) => (verdict.ok ? undefined : verdict.fault);
+const seqOf = (line: string) => readLine(line)?.seq;
+
+/** A line with other facts and a hash of its own that holds: what somebody who knows the format would write. */
+function forge(line: string, seq?: number): string {
+  const read = readLine(line);
+  if (!read) throw new Error("not a line");
+  return sealLine(printEntry(createIntent(99), { seq: seq ?? read.seq, id: read.id, timeMs: START_MS, prev: read.prev })).line;
+}
+
+describe("an export that nobody touched", () => {
+  it("verifies, with and without the public key", async () => {
+    expect(whole).toHaveLength(ENTRIES + 1);
+    expect(await verify(whole)).toMatchObject({ ok: true, entries: ENTRIES, filtered: false, signature: "verified" });
+    expect(await verifyExport(toBytes(whole))).toMatchObject({ ok: true, entries: ENTRIES, signature: "unchecked" });
+    expect(await verify(filtered)).toMatchObject({ ok: true, entries: 8, filtered: true, signature: "verified" });
+  });
+
+  it("has the same members in its last line, which says what it proves", () => {
+    const [first, last] = [whole[0], whole.at(-1)].map((line) => JSON.parse(line as string) as Record<string, unknown>);
+    for (const member of Object.keys(first ?? {}).slice(0, 13)) if (member !== "seq") expect(last).toHaveProperty(member);
+    expect(last).toMatchObject({ kind: "checkpoint", filtered: false, entries: ENTRIES });
+    expect(JSON.parse(filtered.at(-1) as string)).toMatchObject({
+      filtered: true,
+      entries: 8,
+      ranges: "1-2,4-5,7-8,10-11",
+      statement: "This export is filtered: it proves only the entries that it holds.",
+    });
+  });
+
+  it("verifies in pieces of any size, and without its last line break", async () => {
+    const bytes = Buffer.from(whole.join("\n"));
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 900 }), { minLength: 1 }), async (sizes) => {
+        const pieces: Uint8Array[] = [];
+        for (let at = 0, turn = 0; at < bytes.length; turn++) {
+          const size = sizes[turn % sizes.length] as number;
+          pieces.push(bytes.subarray(at, at + size));
+          at += size;
+        }
+        expect(await verifyExport(pieces, { publicKey: log.audit.publicKey })).toMatchObject({ ok: true });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("verifies when it is empty", async () => {
+    const empty = await openLog();
+    const lines = await empty.export();
+    expect(lines).toHaveLength(1);
+    expect(await verify(lines)).toMatchObject({ ok: true, entries: 0 });
+    expect(await verify(await empty.export({ grant: "x" }))).toMatchObject({ ok: true, entries: 0, filtered: true });
+    await empty.close();
+  });
+});
+
+describe.each([
+  ["a whole", () => whole],
+  ["a filtered", () => filtered],
+])("%s export", (_, lines) => {
+  it("shows any changed byte, and names its entry", async () => {
+    const bytes = Buffer.from(`${lines().join("\n")}\n`);
+    await fc.assert(
+      fc.asyncProperty(fc.nat(bytes.length - 2), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
+        const changed = Buffer.from(bytes);
+        changed[at] = (changed[at] as number) ^ flip;
+        const verdict = await verifyExport([changed], { publicKey: log.audit.publicKey });
+        const lineNumber = bytes.subarray(0, at).filter((byte) => byte === 10).length;
+        const fault = faultOf(verdict);
+        expect(fault, `byte ${at}`).toBeDefined();
+        if (lineNumber < lines().length - 1 && lines() === whole && bytes[at] !== 10 && changed[at] !== 10) {
+          expect(fault).toMatchObject({ kind: "changed", seq: lineNumber + 1, line: lineNumber + 1 });
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it("shows any removed line, and names its entry", async () => {
+    for (const [index, line] of lines().entries()) {
+      const seq = seqOf(line);
+      const fault = faultOf(await verify(lines().toSpliced(index, 1)));
+      if (seq === undefined) expect(fault).toMatchObject({ kind: "cut" });
+      else if (lines() === whole && seq === ENTRIES) expect(fault).toMatchObject({ kind: "cut", seq, lastSeq: seq });
+      else expect(fault).toMatchObject({ kind: "removed", seq });
+    }
+  });
+
+  it("shows any inserted line, and names it", async () => {
+    for (let index = 0; index <= lines().length; index++) {
+      for (const extra of [lines()[0] as string, lines().at(-2) as string, lines().at(-1) as string, "x", "", "{}"]) {
+        if (extra === "" && index === lines().length) continue;
+        const fault = faultOf(await verify(lines().toSpliced(index, 0, extra)));
+        expect(fault, `${extra.slice(0, 10)} at ${index}`).toBeDefined();
+        if (lines() === whole && extra !== "" && extra === lines()[0] && index > 1)
+          expect(fault).toMatchObject({ kind: "inserted", seq: 1 });
+      }
+    }
+  });
+
+  it("shows any two lines that changed places", async () => {
+    const last = lines().length - 1;
+    await fc.assert(
+      fc.asyncProperty(fc.nat(last), fc.nat(last), async (left, right) => {
+        fc.pre(left !== right);
+        const swapped = lines().slice();
+        [swapped[left], swapped[right]] = [swapped[right] as string, swapped[left] as string];
+        const fault = faultOf(await verify(swapped));
+        expect(fault).toBeDefined();
+        if (lines() === whole && Math.max(left, right) < last) {
+          expect([seqOf(lines()[left] as string), seqOf(lines()[right] as string)]).toContain(fault?.seq);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("shows an end that is cut off, at whatever byte", async () => {
+    const bytes = Buffer.from(lines().join("\n"));
+    await fc.assert(
+      fc.asyncProperty(fc.nat(bytes.length - 1), async (at) => {
+        const fault = faultOf(await verifyExport([bytes.subarray(0, at)], { publicKey: log.audit.publicKey }));
+        expect(["cut", "checkpoint"]).toContain(fault?.kind);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("shows an entry that was written anew with a hash of its own", async () => {
+    for (const [index, line] of lines().slice(0, -1).entries()) {
+      const fault = faultOf(await verify(lines().toSpliced(index, 1, forge(line))));
+      expect(fault?.kind).toBe("changed");
+      if (lines() === whole) expect(fault?.seq).toBe(seqOf(line));
+    }
+  });
+
+  it("shows an entry that claims another's place", async () => {
+    for (const [index, line] of lines().slice(0, -1).entries()) {
+      const fault = faultOf(await verify(lines().toSpliced(index, 0, forge(line))));
+      expect(fault).toMatchObject({ kind: "inserted", seq: seqOf(line) });
+    }
+  });
+});
+
+describe("an export that was made up as a whole", () => {
+  it("does not pass with the public key, whoever signed it", async () => {
+    const forged: string[] = [];
+    let prev = NO_HASH;
+    for (let seq = 1; seq <= 3; seq++) {
+      const sealed = sealLine(printEntry(createIntent(seq), { seq, id: `id${seq}`, timeMs: START_MS, prev }));
+      forged.push(sealed.line);
+      prev = sealed.hash;
+    }
+    expect(faultOf(await verify([...forged, whole.at(-1) as string]))).toMatchObject({ kind: "cut" });
+    const other = createAudit({ clock: log.clock, keys: createTestKeys(8) });
+    expect(faultOf(await verifyExport(toBytes(whole), { publicKey: other.publicKey }))).toMatchObject({ kind: "checkpoint" });
+    expect(faultOf(await verifyExport(toBytes(whole), { publicKey: "nonsense" }))).toMatchObject({ kind: "checkpoint" });
+  });
+
+  it("can't pass a filtered checkpoint for a whole one", async () => {
+    const fault = faultOf(await verify([...whole.slice(0, -1), filtered.at(-1) as string]));
+    expect(fault).toMatchObject({ kind: "inserted", seq: 3 });
+  });
+});
+
+describe("an export beside its log", () => {
+  it("is told how much the log goes on", async () => {
+    const witness = createLogWitness(log.store);
+    expect(await verifyExport(toBytes(whole), { log: witness })).toMatchObject({ ok: true, later: 0 });
+    const other = await openLog();
+    await other.append(createIntent(1));
+    const lines = await other.export();
+    expect(faultOf(await verifyExport(toBytes(lines), { log: witness }))).toMatchObject({ kind: "checkpoint" });
+    await other.append(createIntent(2), createIntent(3));
+    expect(await verifyExport(toBytes(lines), { log: createLogWitness(other.store) })).toMatchObject({ ok: true, later: 2 });
+    other.tamper("delete from audit_entry");
+    expect(faultOf(await verifyExport(toBytes(lines), { log: createLogWitness(other.store) }))).toMatchObject({ kind: "cut", seq: 1 });
+    await other.close();
+  });
+});
+
+describe("the table", () => {
+  const check = async (tamper: (log: Log) => void | Promise<void>) => {
+    const fresh = await openLog({ entries: 5, ms: 1e12 });
+    for (let number = 1; number <= ENTRIES; number++) await fresh.append(createIntent(number));
+    const key = { publicKey: fresh.audit.publicKey };
+    expect(await verifyStore(fresh.store, key)).toMatchObject({ ok: true, entries: ENTRIES, unsigned: 2, checkpoint: { size: 10 } });
+    await tamper(fresh);
+    const verdict = await verifyStore(fresh.store, key);
+    const exported = await fresh.export().then((lines) => verifyExport(toBytes(lines), key));
+    await fresh.close();
+    return { fault: faultOf(verdict), exported: faultOf(exported) };
+  };
+  const rewrite = "update audit_entry set line = replace(line, 'alice-laptop', 'mallory') where seq = ?";
+
+  it("shows a changed row, in itself and in an export", async () => {
+    for (const seq of [1, 6, ENTRIES]) {
+      const { fault, exported } = await check((log) => log.tamper(rewrite, seq));
+      expect(fault).toMatchObject({ kind: "changed", seq });
+      expect(exported).toMatchObject({ kind: "changed", seq });
+    }
+  });
+
+  it("shows a removed row", async () => {
+    for (const seq of [1, 6, ENTRIES - 1]) {
+      const { fault, exported } = await check((log) => log.tamper("delete from audit_entry where seq = ?", seq));
+      expect(fault).toMatchObject({ kind: "removed", seq, lastSeq: seq });
+      expect(exported).toMatchObject({ kind: "removed", seq });
+    }
+  });
+
+  it("shows rows that changed places, and a row that moved", async () => {
+    const { fault } = await check((log) =>
+      log.tamper(
+        "update audit_entry set line = (select line from audit_entry as other where other.seq = 9 - audit_entry.seq) where seq in (4, 5)",
+      ),
+    );
+    expect([4, 5]).toContain(fault?.seq);
+    expect((await check((log) => log.tamper("update audit_entry set seq = 99 where seq = 12"))).fault).toMatchObject({
+      kind: "cut",
+      seq: 12,
+    });
+  });
+
+  it("shows an end that was cut off", async () => {
+    for (const from of [1, 7, 11, 12]) {
+      const { fault, exported } = await check((log) => log.tamper("delete from audit_entry where seq >= ?", from));
+      expect(fault).toMatchObject({ kind: "cut", seq: from, lastSeq: ENTRIES });
+      expect(exported).toMatchObject({ kind: "cut", seq: from });
+    }
+  });
+
+  it("shows by its checkpoints an end that was cut off with the head", async () => {
+    const { fault } = await check((log) => {
+      log.tamper("delete from audit_entry where seq >= 8");
+      log.tamper(`update audit_log set size = 7, signed_size = 5, hash = (select substr(line, -66, 64) from audit_entry where seq = 7)`);
+    });
+    expect(fault).toMatchObject({ kind: "cut", seq: 8, lastSeq: 10 });
+  });
+
+  it("shows by its checkpoints entries that were written anew to the end", async () => {
+    const { fault } = await check(async (log) => {
+      const [sixth] = await readPage(log.store, 6, 6);
+      let prev = readLine(sixth?.line ?? "")?.hash as string;
+      for (let seq = 7; seq <= ENTRIES; seq++) {
+        const sealed = sealLine(printEntry(createIntent(99), { seq, id: `id${seq}`, timeMs: START_MS, prev }));
+        prev = sealed.hash;
+        log.tamper("update audit_entry set line = ? where seq = ?", sealed.line, seq);
+      }
+      log.tamper("update audit_log set hash = ?", prev);
+    });
+    expect(fault).toMatchObject({ kind: "changed", seq: 6, lastSeq: 10 });
+      if (lines() === whole) expect(fault?.seq).toBe(seqOf(line));
+    }
+  });
+
+  it("shows an entry that claims another's place", async () => {
+    for (const [index, line] of lines().slice(0, -1).entries()) {
+      const fault = faultOf(await verify(lines().toSpliced(index, 0, forge(line))));
+      expect(fault).toMatchObject({ kind: "inserted", seq: seqOf(line) });
+    }
+  });
+});
+
+describe("an export that was made up as a whole", () => {
+  it("does not pass with the public key, whoever signed it", async () => {
+    const forged: string[] = [];
+    let prev = NO_HASH;
+    for (let seq = 1; seq <= 3; seq++) {
+      const sealed = sealLine(printEntry(createIntent(seq), { seq, id: `id${seq}`, timeMs: START_MS, prev }));
+      forged.push(sealed.line);
+      prev = sealed.hash;
+    }
+    expect(faultOf(await verify([...forged, whole.at(-1) as string]))).toMatchObject({ kind: "cut" });
+    const other = createAudit({ clock: log.clock, keys: createTestKeys(8) });
+    expect(faultOf(await verifyExport(toBytes(whole), { publicKey: other.publicKey }))).toMatchObject({ kind: "checkpoint" });
+    expect(faultOf(await verifyExport(toBytes(whole), { publicKey: "nonsense" }))).toMatchObject({ kind: "checkpoint" });
+  });
+
+  it("can't pass a filtered checkpoint for a whole one", async () => {
+    const fault = faultOf(await verify([...whole.slice(0, -1), filtered.at(-1) as string]));
+    expect(fault).toMatchObject({ kind: "inserted", seq: 3 });
+  });
+});
+
+describe("an export beside its log", () => {
+  it("is told how much the log goes on", async () => {
+    const witness = createLogWitness(log.store);
+    expect(await verifyExport(toBytes(whole), { log: witness })).toMatchObject({ ok: true, later: 0 });
+    const other = await openLog();
+    await other.append(createIntent(1));
+    const lines = await other.export();
+    expect(faultOf(await verifyExport(toBytes(lines), { log: witness }))).toMatchObject({ kind: "checkpoint" });
+    await other.append(createIntent(2), createIntent(3));
+    expect(await verifyExport(toBytes(lines), { log: createLogWitness(other.store) })).toMatchObject({ ok: true, later: 2 });
+    other.tamper("delete from audit_entry");
+    expect(faultOf(await verifyExport(toBytes(lines), { log: createLogWitness(other.store) }))).toMatchObject({ kind: "cut", seq: 1 });
+    await other.close();
+  });
+});
+
+describe("the table", () => {
+  const check = async (tamper: (log: Log) => void | Promise<void>) => {
+    const fresh = await openLog({ entries: 5, ms: 1e12 });
+    for (let number = 1; number <= ENTRIES; number++) await fresh.append(createIntent(number));
+    const key = { publicKey: fresh.audit.publicKey };
+    expect(await verifyStore(fresh.store, key)).toMatchObject({ ok: true, entries: ENTRIES, unsigned: 2, checkpoint: { size: 10 } });
+    await tamper(fresh);
+    const verdict = await verifyStore(fresh.store, key);
+    const exported = await fresh.export().then((lines) => verifyExport(toBytes(lines), key));
+    await fresh.close();
+    return { fault: faultOf(verdict), exported: faultOf(exported) };
+  };
+  const rewrite = "update audit_entry set line = replace(line, 'alice-laptop', 'mallory') where seq = ?";
+
+  it("shows a changed row, in itself and in an export", async () => {
+    for (const seq of [1, 6, ENTRIES]) {
+      const { fault, exported } = await check((log) => log.tamper(rewrite, seq));
+      expect(fault).toMatchObject({ kind: "changed", seq });
+      expect(exported).toMatchObject({ kind: "changed", seq });
+    }
+  });
+
+  it("shows a removed row", async () => {
+    for (const seq of [1, 6, ENTRIES - 1]) {
+      const { fault, exported } = await check((log) => log.tamper("delete from audit_entry where seq = ?", seq));
+      expect(fault).toMatchObject({ kind: "removed", seq, lastSeq: seq });
+      expect(exported).toMatchObject({ kind: "removed", seq });
+    }
+  });
+
+  it("shows rows that changed places, and a row that moved", async () => {
+    const { fault } = await check((log) =>
+      log.tamper(
+        "update audit_entry set line = (select line from audit_entry as other where other.seq = 9 - audit_entry.seq) where seq in (4, 5)",
+      ),
+    );
+    expect([4, 5]).toContain(fault?.seq);
+    expect((await check((log) => log.tamper("update audit_entry set seq = 99 where seq = 12"))).fault).toMatchObject({
+      kind: "cut",
+      seq: 12,
+    });
+  });
+
+  it("shows an end that was cut off", async () => {
+    for (const from of [1, 7, 11, 12]) {
+      const { fault, exported } = await check((log) => log.tamper("delete from audit_entry where seq >= ?", from));
+      expect(fault).toMatchObject({ kind: "cut", seq: from, lastSeq: ENTRIES });
+      expect(exported).toMatchObject({ kind: "cut", seq: from });
+    }
+  });
+
+  it("shows by its checkpoints an end that was cut off with the head", async () => {
+    const { fault } = await check((log) => {
+      log.tamper("delete from audit_entry where seq >= 8");
+      log.tamper(`update audit_log set size = 7, signed_size = 5, hash = (select substr(line, -66, 64) from audit_entry where seq = 7)`);
+    });
+    expect(fault).toMatchObject({ kind: "cut", seq: 8, lastSeq: 10 });
+  });
+
+  it("shows by its checkpoints entries that were written anew to the end", async () => {
+    const { fault } = await check((log) => {
+      let prev: string | undefined;
+      for (let seq = 7; seq <= ENTRIES; seq++) {
+        const [place] = [{ seq, id: `id${seq}`, timeMs: START_MS }];
+        if (prev === undefined) prev = readLine(whole[5] as string)?.hash as string;
+        const sealed = sealLine(printEntry(createIntent(seq), { ...place, prev }));
+        prev = sealed.hash;
+        log.tamper("update audit_entry set line = ? where seq = ?", sealed.line, seq);
+      }
+      log.tamper("update audit_log set hash = ?", prev as string);
+    });
+    // Entry 6 of the other log has another hash, so that entry 7 does not follow; with a fitting one the checkpoint tells.
+    expect(fault?.kind).toBe("changed");
+  });
+
+  it("shows rows that were added behind the head", async () => {
+    const { fault } = await check((log) => log.tamper("insert into audit_entry (seq, line) values (13, 'x')"));
+    expect(fault).toMatchObject({ kind: "inserted", seq: 13 });
+  });
+
+  it("shows a changed, moved or removed checkpoint", async () => {
+    const cases = [
+      "update audit_checkpoint set note = replace(note, 'time 2026', 'time 2027') where size = 5",
+      "update audit_checkpoint set note = (select note from audit_checkpoint where size = 10) where size = 5",
+      "delete from audit_checkpoint where size = 10",
+      "insert into audit_checkpoint (size, note) values (50, 'x')",
+    ];
+    for (const sql of cases) expect((await check((log) => log.tamper(sql))).fault, sql).toMatchObject({ kind: "checkpoint" });
+  });
+
+  it("shows a head that was removed or changed", async () => {
+    expect(faultOf(await verifyStoreAfter("delete from audit_log"))).toMatchObject({ kind: "removed" });
+    expect(faultOf(await verifyStoreAfter("update audit_log set hash = ?", "0".repeat(64)))).toMatchObject({ kind: "changed", seq: 2 });
+  });
+
+  it("has nothing to say against an empty log", async () => {
+    const fresh = await openLog();
+    expect(await verifyStore(fresh.store)).toMatchObject({ ok: true, entries: 0 });
+    await fresh.close();
+  });
+});
+
+async function verifyStoreAfter(sql: string, ...parameters: string[]): Promise<Verdict> {
+  const fresh = await openLog();
+  await fresh.append(createIntent(1), createIntent(2));
+  fresh.tamper(sql, ...parameters);
+  const verdict = await verifyStore(fresh.store, { publicKey: fresh.audit.publicKey });
+  await fresh.close();
+  return verdict;
+}
