@@ -25,7 +25,10 @@ const LETTERS = /^[a-zA-Z]*$/;
 /** Whether the key is not one of the table's but could be read as one. */
 export function isVariant(table: KeyTable, key: string): boolean {
   if (table.exact.has(key)) return false;
-  return table.folded.has(LETTERS.test(key) ? key.toLowerCase() : foldKey(key));
+  if (LETTERS.test(key)) return table.folded.has(key.toLowerCase());
+  // A decoder that works with C's texts sees nothing behind a NUL.
+  const end = key.indexOf("\0");
+  return table.folded.has(foldKey(key)) || (end > 0 && table.folded.has(foldKey(key.slice(0, end))));
 }
 
 /** The members of a message itself. */

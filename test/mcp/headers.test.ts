@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readEra } from "../../src/mcp/era.ts";
 import { decodeHeaderValue, encodeHeaderValue, pickForwardedHeaders, readMcpHeaders } from "../../src/mcp/headers.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { printJson } from "../../src/kernel/json.ts";
 import { readMessage, sliceOf } from "../../src/mcp/message.ts";
@@ -119,7 +119,8 @@ describe("keys that another parser may take for the protocol's", () => {
     key.charAt(0).toUpperCase() + key.slice(1),
     `${key}\u0000`,
     `\u0000${key}`,
-    `${key}\u0000suffix`.slice(0, key.length + 1),
+    `${key}\u0000suffix`,
+    `${key.toUpperCase()}\u0000`,
     ` ${key}`,
     `${key} `,
     `${key}\t`,
@@ -150,20 +151,20 @@ describe("keys that another parser may take for the protocol's", () => {
   it.each(top)("of the envelope: %s", (key) => {
     for (const spelling of spellings(key).filter((spelled) => spelled !== key)) {
       const body = `{"jsonrpc":"2.0","id":1,"method":"ping",${JSON.stringify(spelling)}:{}}`;
-      expect(refusalOf(body), JSON.stringify(spelling)).toMatchObject({ code: -32600, status: 400, id: undefined });
+      expect(refusalOf(body)).toMatchObject({ code: -32600, status: 400, id: undefined });
     }
   });
 
   it.each(inParams)("of params: %s", (key) => {
     for (const spelling of spellings(key).filter((spelled) => spelled !== key)) {
       const body = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { [spelling]: "x" } };
-      expect(refusalOf(body), JSON.stringify(spelling)).toMatchObject({ code: -32600, detail: "key_variant" });
+      expect(refusalOf(body)).toMatchObject({ code: -32600, detail: "key_variant" });
     }
   });
 
   it("in another naming style", () => {
     for (const key of ["request_state", "input_responses", "task_id", "meta", "Request-State"]) {
-      expect(refusalOf({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { [key]: "x" } }), key).toMatchObject({
+      expect(refusalOf({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { [key]: "x" } })).toMatchObject({
         detail: "key_variant",
       });
     }

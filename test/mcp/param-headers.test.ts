@@ -48,7 +48,7 @@ describe("declarations", () => {
     ["properties below items", schema({ a: { type: "array", items: { properties: { b: S } } } })],
     ["anyOf", schema({}, { anyOf: [{ properties: { a: S } }] })],
     ["allOf below a property", schema({ a: { allOf: [S] } })],
-    ["then", schema({}, { then: { properties: { a: S } } })],
+    ["else", schema({}, { else: { properties: { a: S } } })],
     ["not", schema({}, { not: { properties: { a: S } } })],
     ["$defs", schema({}, { $defs: { a: S } })],
     ["patternProperties", schema({}, { patternProperties: { "^a": S } })],

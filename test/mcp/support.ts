@@ -1,5 +1,5 @@
 /** Shared by the tests of the wire: messages as bytes, and JSON values of every kind for property tests. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { type Message, type MessageLimits, type Notification, type Request, readMessage } from "../../src/mcp/message.ts";
 import { isRefusal, type Refusal } from "../../src/mcp/refusal.ts";
 
