@@ -34,7 +34,7 @@ function createAnyOf(nodes: readonly SchemaNode[]): Check {
       run.fault = undefined;
       if (fits(node, value, run, own)) {
         if (!seen || !own) return true;
-        seen.add(own, run);
+        seen.join(own, run);
         good = true;
       } else if (run.fault !== undefined) faults.push(run.fault);
     }
@@ -56,7 +56,7 @@ function createOneOf(nodes: readonly SchemaNode[]): Check {
       } else if (run.fault !== undefined) faults.push(run.fault);
     }
     if (count === 0) return failBranches(faults, run);
-    if (seen && chosen) seen.add(chosen, run);
+    if (seen && chosen) seen.join(chosen, run);
     return true;
   };
 }
@@ -74,9 +74,10 @@ function buildCondition(site: Site, checks: Check[]): void {
   const yes = site.read("then") === undefined ? undefined : site.beside("then");
   const no = site.read("else") === undefined ? undefined : site.beside("else");
   checks.push((value, run, seen) => {
+    if (!yes && !no && !seen) return true;
     const own = seen && new Seen();
     const holds = fitsQuietly(condition, value, run, own);
-    if (holds && seen && own) seen.add(own, run);
+    if (holds && seen && own) seen.join(own, run);
     const next = holds ? yes : no;
     return !next || fits(next, value, run, seen);
   });

@@ -13,7 +13,8 @@ import { SchemaNode, type Site } from "./node.ts";
 import { buildNumberChecks } from "./number-checks.ts";
 import { buildObjectChecks } from "./object-checks.ts";
 import { PatternPress } from "./pattern.ts";
-import { Atlas, measureSchema, type Place, quote } from "./place.ts";
+import { Atlas, measureSchema, type Place } from "./place.ts";
+import { quote } from "./quote.ts";
 import { type Check, checkValue } from "./run.ts";
 import { listShapeFaults } from "./shape.ts";
 import { buildTextChecks } from "./text-checks.ts";
@@ -32,7 +33,7 @@ export interface CompileOptions {
 
 export interface CompiledSchema {
   /** Undefined where the value fits, else one sentence. */
-  check(value: Json): string | undefined;
+  readonly check: (value: Json) => string | undefined;
   /** The names in the top-level `properties`. */
   readonly properties: ReadonlySet<string>;
   /** With any of these the schema must not be used. */

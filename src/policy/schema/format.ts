@@ -1,5 +1,5 @@
 /** The formats that a policy's schema may assert, by name. Each takes exactly what its RFC does. */
-import { isIpv4, isIpv6, isMailbox, isHostname } from "./format-address.ts";
+import { isHostname, isIpv4, isIpv6, isMailbox } from "./format-address.ts";
 import { isDate, isDateTime, isTime } from "./format-time.ts";
 import { isUri } from "./format-uri.ts";
 

@@ -7,7 +7,7 @@ import { isJsonObject, type Json, readMember } from "../../kernel/json.ts";
 import type { InputSchema } from "../decision.ts";
 import { compileSchema, type SchemaFault } from "./compile-schema.ts";
 import { findDialect } from "./dialect.ts";
-import { quote } from "./place.ts";
+import { quote } from "./quote.ts";
 
 export type PreparedInputSchema = { readonly schema: InputSchema; readonly findings: string[] } | { readonly unusable: string };
 

@@ -53,7 +53,7 @@ function buildContains(site: Site, checks: Check[]): void {
     for (let index = 0; index < value.length && count < enough; index++) {
       if (!fits(node, value[index] as Json, run, undefined)) continue;
       count++;
-      noted?.indexes.add(index);
+      noted?.addItem(index);
     }
     run.quiet--;
     if (count < min) return run.fail(tooFew);

@@ -49,6 +49,3 @@ export interface Site {
   /** A usable pattern; one that is not is told, or left out and noted. */
   press(pattern: string, ...path: readonly string[]): Pattern | undefined;
 }
-
-/** Adds the checks of some keywords. */
-export type Build = (site: Site, checks: Check[]) => void;

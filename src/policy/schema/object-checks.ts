@@ -70,7 +70,7 @@ function buildMembers(site: Site, checks: Check[]): void {
         covered = true;
         if (!fitsBelow(row.node, key, member, run)) return false;
       }
-      if (covered) seen?.keys.add(key);
+      if (covered) seen?.addKey(key);
       else if (other && !fitsBelow(other, key, member, run)) return false;
     }
     if (seen && other) seen.allKeys = true;

@@ -3,12 +3,12 @@
  * may cost to try is the run's to bound, from the number of their instructions.
  */
 import { RE2JS, RE2JSException } from "re2js";
-import { quote } from "./place.ts";
+import { quote, trim } from "./quote.ts";
 import type { Run } from "./run.ts";
 
 /** Characters and compiled instructions of all patterns of one schema together. */
-export const MAX_PATTERN_CHARACTERS = 50_000;
-export const MAX_PATTERN_INSTRUCTIONS = 20_000;
+const MAX_PATTERN_CHARACTERS = 20_000;
+const MAX_PATTERN_INSTRUCTIONS = 10_000;
 
 export interface Pattern {
   readonly engine: RE2JS;
@@ -25,7 +25,8 @@ function respellEscapes(pattern: string): string {
       return `\\x{${code.toString(16)}}`;
     }
     const plain = unit ?? point;
-    return plain === undefined ? whole : `\\x{${plain}}`;
+    // Half a character stands in no text that is judged, so that its pattern would silently match nothing.
+    return plain === undefined || /^d[89a-f]..$/i.test(plain) ? whole : `\\x{${plain}}`;
   });
 }
 
@@ -54,7 +55,7 @@ export class PatternPress {
       return this.exhausted ? { problem: "the patterns of this schema are too large together" } : { engine, instructions };
     } catch (error) {
       if (!(error instanceof RE2JSException)) throw error;
-      return { problem: `RE2 can't take the pattern ${quote(pattern)}: ${error.message.replace(/^error parsing regexp: /, "")}` };
+      return { problem: `RE2 can't take the pattern ${quote(pattern)}: ${trim(error.message.replace(/^error parsing regexp: /, ""))}` };
     }
   }
 }

@@ -6,13 +6,13 @@ import { printCanonicalJson } from "../../kernel/canonical-json.ts";
 import { isJsonList, isJsonObject, type Json, type JsonObject, readMember } from "../../kernel/json.ts";
 import { escapePointer } from "../../kernel/strict-json.ts";
 import { ANNOTATIONS, type Dialect, findDialect } from "./dialect.ts";
+import { quote } from "./quote.ts";
 
 /** Nesting of JSON values in a schema, and how many it may hold in all. */
 export const MAX_SCHEMA_DEPTH = 128;
 export const MAX_SCHEMA_VALUES = 50_000;
 /** The base of a document that gives itself no absolute one. */
 const NO_BASE = "schema:///";
-const MAX_QUOTED_CHARACTERS = 100;
 
 export interface Resource {
   readonly uri: string;
@@ -45,26 +45,19 @@ export function measureSchema(schema: Json): string | undefined {
   return left < 0 ? `the schema holds more than ${MAX_SCHEMA_VALUES} values` : `the schema nests deeper than ${MAX_SCHEMA_DEPTH}`;
 }
 
-/** A stranger's text, fit to stand in a message. */
-export function quote(text: string): string {
-  const shown = text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}…` : text;
-  return `\`${JSON.stringify(shown).slice(1, -1).replaceAll("`", "'")}\``;
-}
-
 /** The subschemas that stand directly in a schema, with their place below it. */
 export function listSubschemas(schema: JsonObject, dialect: Dialect, strict: boolean): [below: string, value: Json][] {
   const found: [string, Json][] = [];
   for (const keyword of Object.keys(schema)) {
     const value = schema[keyword] as Json;
     const below = `/${escapePointer(keyword)}`;
-    switch (dialect.keywords.get(keyword) ?? (strict ? ANNOTATIONS.get(keyword) : undefined)) {
+    const shape = dialect.keywords.get(keyword) ?? (strict ? ANNOTATIONS.get(keyword) : undefined);
+    switch (shape) {
       case "schema":
-        found.push([below, value]);
-        break;
       case "schemas":
       case "schemaOrSchemas":
-        if (isJsonList(value)) value.forEach((member, index) => void found.push([`${below}/${index}`, member]));
-        else if (dialect.keywords.get(keyword) === "schemaOrSchemas") found.push([below, value]);
+        if (isJsonList(value) && shape !== "schema") value.forEach((member, index) => void found.push([`${below}/${index}`, member]));
+        else if (shape !== "schemas" && (isJsonObject(value) || typeof value === "boolean")) found.push([below, value]);
         break;
       case "schemaMap":
       case "patternMap":

@@ -2,22 +2,23 @@
  * One check of one value: what it may still spend, where it is in the value, and what was found wrong last. When a
  * bound is reached the run stops by throwing `Stopped`, so that no `not` or `anyOf` can turn it into a yes.
  */
-import { isJsonList, isJsonObject, type Json, type JsonObject } from "../../kernel/json.ts";
+import { isJsonList, isJsonObject, type Json } from "../../kernel/json.ts";
 import { escapePointer } from "../../kernel/strict-json.ts";
-import type { Resource } from "./place.ts";
 import type { SchemaNode } from "./node.ts";
+import type { Resource } from "./place.ts";
+import { quote } from "./quote.ts";
 
 /** One step is about one keyword, one member or 64 characters looked at. */
-export const MAX_CHECK_STEPS = 100_000;
+const MAX_CHECK_STEPS = 250_000;
 /** Schemas that are being applied within one another, by nesting of the value and by references. */
-export const MAX_CHECK_DEPTH = 500;
+const MAX_CHECK_DEPTH = 800;
 /** Characters times instructions of the pattern; a linear engine's worst case. */
-export const MAX_PATTERN_WORK = 10_000_000;
+const MAX_PATTERN_WORK = 10_000_000;
 const CHARACTERS_PER_STEP = 64;
-const MAX_PLACE_CHARACTERS = 160;
+const STEPS_PER_COMPOSITE = 4;
 
 /** A bound was reached; the message is the end of a sentence about the arguments. */
-export class Stopped extends Error {
+class Stopped extends Error {
   override readonly name = "Stopped";
 }
 
@@ -58,17 +59,17 @@ export class Run {
     this.spend(1 + Math.floor(text.length / CHARACTERS_PER_STEP));
   }
 
-  /** Spends what it takes to read a whole value once. */
+  /** Spends what it takes to bring a whole value into its canonical text. */
   spendOnWhole(value: Json): void {
     if (typeof value === "string") this.spendOnText(value);
     else if (isJsonList(value)) {
-      this.spend(1);
+      this.spend(STEPS_PER_COMPOSITE);
       for (const member of value) this.spendOnWhole(member);
     } else if (isJsonObject(value)) {
-      this.spend(1);
+      this.spend(STEPS_PER_COMPOSITE);
       for (const key of Object.keys(value)) {
         this.spendOnText(key);
-        this.spendOnWhole((value as JsonObject)[key] as Json);
+        this.spendOnWhole(value[key] as Json);
       }
     } else this.spend(1);
   }
@@ -109,24 +110,35 @@ export class Seen {
   allItems = false;
   /** Items before this index. */
   items = 0;
-  readonly keys: Set<string> = new Set();
-  readonly indexes: Set<number> = new Set();
+  #keys: Set<string> | undefined = undefined;
+  #indexes: Set<number> | undefined = undefined;
 
   hasKey(key: string): boolean {
-    return this.allKeys || this.keys.has(key);
+    return this.allKeys || this.#keys?.has(key) === true;
   }
 
   hasItem(index: number): boolean {
-    return this.allItems || index < this.items || this.indexes.has(index);
+    return this.allItems || index < this.items || this.#indexes?.has(index) === true;
   }
 
-  add(other: Seen, run: Run): void {
-    run.spend(other.keys.size + other.indexes.size);
+  addKey(key: string): void {
+    this.#keys ??= new Set();
+    this.#keys.add(key);
+  }
+
+  addItem(index: number): void {
+    this.#indexes ??= new Set();
+    this.#indexes.add(index);
+  }
+
+  /** Adds what another has seen of the same value. */
+  join(other: Seen, run: Run): void {
+    run.spend(STEPS_PER_COMPOSITE + (other.#keys?.size ?? 0) + (other.#indexes?.size ?? 0));
     this.allKeys ||= other.allKeys;
     this.allItems ||= other.allItems;
     this.items = Math.max(this.items, other.items);
-    for (const key of other.keys) this.keys.add(key);
-    for (const index of other.indexes) this.indexes.add(index);
+    for (const key of other.#keys ?? []) this.addKey(key);
+    for (const index of other.#indexes ?? []) this.addItem(index);
   }
 }
 
@@ -145,7 +157,7 @@ export function fits(node: SchemaNode, value: Json, run: Run, seen: Seen | undef
   for (let index = 0; good && index < checks.length; index++) good = (checks[index] as Check)(value, run, own);
   if (enters) scopes.pop();
   run.depth--;
-  if (good && own && seen && own !== seen) seen.add(own, run);
+  if (good && own && seen && own !== seen) seen.join(own, run);
   return good;
 }
 
@@ -159,9 +171,7 @@ export function fitsBelow(node: SchemaNode, key: string | number, value: Json, r
 
 function printPlace(path: readonly (string | number)[]): string {
   if (path.length === 0) return "The value of `arguments`";
-  const pointer = path.map((key) => `/${escapePointer(String(key))}`).join("");
-  const shown = pointer.length > MAX_PLACE_CHARACTERS ? `${pointer.slice(0, MAX_PLACE_CHARACTERS)}…` : pointer;
-  return `\`${JSON.stringify(shown).slice(1, -1)}\``;
+  return quote(path.map((key) => `/${escapePointer(String(key))}`).join(""));
 }
 
 /** Undefined where the value fits; else one sentence, which names a place and never a value. */

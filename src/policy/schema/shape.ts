@@ -2,18 +2,19 @@
  * Whether a keyword's value has the shape that its draft asks for, told as faults with their place below the keyword.
  * Subschemas are not looked into: each is judged where it is compiled.
  */
+import { assertNever } from "../../kernel/assert.ts";
 import { decimalOf, isIntegral } from "../../kernel/decimal.ts";
 import { isJsonList, isJsonNumber, isJsonObject, type Json, type JsonNumber } from "../../kernel/json.ts";
 import { escapePointer } from "../../kernel/strict-json.ts";
 import type { Shape } from "./dialect.ts";
 
-export interface ShapeFault {
+interface ShapeFault {
   /** JSON Pointer below the keyword; empty: the value itself. */
   readonly below: string;
   readonly message: string;
 }
 
-export const TYPE_NAMES: readonly string[] = ["null", "boolean", "object", "array", "number", "string", "integer"];
+const TYPE_NAMES: readonly string[] = ["null", "boolean", "object", "array", "number", "string", "integer"];
 
 const ANCHOR = /^[A-Za-z_][-A-Za-z0-9._]*$/;
 const NAMES_WANTED = "has to be a list of strings";
@@ -71,9 +72,9 @@ function one(sound: boolean, message: string): ShapeFault[] {
 export function listShapeFaults(shape: Shape, value: Json, strict: boolean): ShapeFault[] {
   switch (shape) {
     case "any":
-    // A subschema is judged where it is compiled, whatever it is.
-    case "schema":
       return [];
+    case "schema":
+      return one(isJsonObject(value) || typeof value === "boolean", "has to be a schema: an object, `true` or `false`");
     case "text":
     case "format":
     case "reference":
@@ -114,5 +115,7 @@ export function listShapeFaults(shape: Shape, value: Json, strict: boolean): Sha
       return listMapFaults(value, "schemas or lists of strings", (member, below) =>
         isJsonList(member) ? listNameFaults(member, below, strict) : [],
       );
+    default:
+      return assertNever(shape, "shape of a keyword");
   }
 }

@@ -1,5 +1,5 @@
 /** The keywords for strings: lengths in code points, patterns, and formats where they are asserted. */
-import type { Json } from "../../kernel/json.ts";
+import { type Json, printJson } from "../../kernel/json.ts";
 import { FORMATS } from "./format.ts";
 import type { Site } from "./node.ts";
 import { isFound } from "./pattern.ts";
@@ -7,7 +7,7 @@ import type { Check } from "./run.ts";
 
 /** A count of a schema as a double: those too large for one are beyond any length there is. */
 export function readCount(value: Json | undefined): number | undefined {
-  return value === undefined ? undefined : Number(String(value));
+  return value === undefined ? undefined : Number(printJson(value));
 }
 
 export function printCount(count: number, one: string, many: string): string {
