@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NO_HASH, readLine, sealLine } from "../../src/audit/chain.ts";
 import { printEntry } from "../../src/audit/entry.ts";
@@ -47,7 +47,7 @@ describe("an export that nobody touched", () => {
 
   it("has the same members in its last line, which says what it proves", () => {
     const [first, last] = [whole[0], whole.at(-1)].map((line) => JSON.parse(line as string) as Record<string, unknown>);
-    for (const member of Object.keys(first ?? {}).slice(0, 13)) if (member !== "seq") expect(last).toHaveProperty(member);
+    for (const member of Object.keys(first ?? {}).slice(1, 14)) expect(last).toHaveProperty(member);
     expect(last).toMatchObject({ kind: "checkpoint", filtered: false, entries: ENTRIES });
     expect(JSON.parse(filtered.at(-1) as string)).toMatchObject({
       filtered: true,
@@ -83,62 +83,52 @@ describe("an export that nobody touched", () => {
   });
 });
 
+/** Changes one byte, and tells in which line, from 1. */
+async function flipByte(bytes: Buffer, at: number, flip: number): Promise<{ verdict: Verdict; line: number; broken: boolean }> {
+  const changed = Buffer.from(bytes);
+  changed[at] = (changed[at] as number) ^ flip;
+  const line = 1 + bytes.subarray(0, at).filter((byte) => byte === 10).length;
+  const verdict = await verifyExport([changed], { publicKey: log.audit.publicKey });
+  return { verdict, line, broken: bytes[at] === 10 || changed[at] === 10 };
+}
+
 describe.each([
   ["a whole", () => whole],
   ["a filtered", () => filtered],
 ])("%s export", (_, lines) => {
-  it("shows any changed byte, and names its entry", async () => {
+  it("shows any changed byte", async () => {
     const bytes = Buffer.from(`${lines().join("\n")}\n`);
     await fc.assert(
       fc.asyncProperty(fc.nat(bytes.length - 2), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
-        const changed = Buffer.from(bytes);
-        changed[at] = (changed[at] as number) ^ flip;
-        const verdict = await verifyExport([changed], { publicKey: log.audit.publicKey });
-        const lineNumber = bytes.subarray(0, at).filter((byte) => byte === 10).length;
-        const fault = faultOf(verdict);
-        expect(fault, `byte ${at}`).toBeDefined();
-        if (lineNumber < lines().length - 1 && lines() === whole && bytes[at] !== 10 && changed[at] !== 10) {
-          expect(fault).toMatchObject({ kind: "changed", seq: lineNumber + 1, line: lineNumber + 1 });
-        }
+        expect((await flipByte(bytes, at, flip)).verdict.ok).toBe(false);
       }),
       { numRuns: 400 },
     );
   });
 
-  it("shows any removed line, and names its entry", async () => {
-    for (const [index, line] of lines().entries()) {
-      const seq = seqOf(line);
-      const fault = faultOf(await verify(lines().toSpliced(index, 1)));
-      if (seq === undefined) expect(fault).toMatchObject({ kind: "cut" });
-      else if (lines() === whole && seq === ENTRIES) expect(fault).toMatchObject({ kind: "cut", seq, lastSeq: seq });
-      else expect(fault).toMatchObject({ kind: "removed", seq });
+  it("shows any removed line", async () => {
+    const last = lines().length - 2;
+    for (const [index, line] of lines().slice(0, -1).entries()) {
+      const kind = index === last && lines() === whole ? "cut" : "removed";
+      expect(faultOf(await verify(lines().toSpliced(index, 1)))).toMatchObject({ kind, seq: seqOf(line) });
     }
+    expect(faultOf(await verify(lines().slice(0, -1)))).toMatchObject({ kind: "cut" });
   });
 
-  it("shows any inserted line, and names it", async () => {
+  it("shows any inserted line", async () => {
     for (let index = 0; index <= lines().length; index++) {
-      for (const extra of [lines()[0] as string, lines().at(-2) as string, lines().at(-1) as string, "x", "", "{}"]) {
-        if (extra === "" && index === lines().length) continue;
-        const fault = faultOf(await verify(lines().toSpliced(index, 0, extra)));
-        expect(fault, `${extra.slice(0, 10)} at ${index}`).toBeDefined();
-        if (lines() === whole && extra !== "" && extra === lines()[0] && index > 1)
-          expect(fault).toMatchObject({ kind: "inserted", seq: 1 });
+      for (const extra of [lines()[0] as string, lines().at(-2) as string, lines().at(-1) as string, "x", "{}"]) {
+        expect((await verify(lines().toSpliced(index, 0, extra))).ok).toBe(false);
       }
     }
+    for (let index = 0; index < lines().length; index++) expect((await verify(lines().toSpliced(index, 0, ""))).ok).toBe(false);
   });
 
   it("shows any two lines that changed places", async () => {
-    const last = lines().length - 1;
     await fc.assert(
-      fc.asyncProperty(fc.nat(last), fc.nat(last), async (left, right) => {
+      fc.asyncProperty(fc.nat(lines().length - 1), fc.nat(lines().length - 1), async (left, right) => {
         fc.pre(left !== right);
-        const swapped = lines().slice();
-        [swapped[left], swapped[right]] = [swapped[right] as string, swapped[left] as string];
-        const fault = faultOf(await verify(swapped));
-        expect(fault).toBeDefined();
-        if (lines() === whole && Math.max(left, right) < last) {
-          expect([seqOf(lines()[left] as string), seqOf(lines()[right] as string)]).toContain(fault?.seq);
-        }
+        expect((await verify(swap(lines(), left, right))).ok).toBe(false);
       }),
       { numRuns: 150 },
     );
@@ -157,16 +147,59 @@ describe.each([
 
   it("shows an entry that was written anew with a hash of its own", async () => {
     for (const [index, line] of lines().slice(0, -1).entries()) {
-      const fault = faultOf(await verify(lines().toSpliced(index, 1, forge(line))));
-      expect(fault?.kind).toBe("changed");
-      if (lines() === whole) expect(fault?.seq).toBe(seqOf(line));
+      expect(faultOf(await verify(lines().toSpliced(index, 1, forge(line))))).toMatchObject({ kind: "changed" });
     }
   });
 
-  it("shows an entry that claims another's place", async () => {
+  it("shows an entry that claims another's place, and names it", async () => {
     for (const [index, line] of lines().slice(0, -1).entries()) {
       const fault = faultOf(await verify(lines().toSpliced(index, 0, forge(line))));
       expect(fault).toMatchObject({ kind: "inserted", seq: seqOf(line) });
+    }
+  });
+});
+
+function swap(lines: readonly string[], left: number, right: number): string[] {
+  return lines.with(left, lines[right] as string).with(right, lines[left] as string);
+}
+
+describe("a whole export names", () => {
+  it("the entry of a changed byte", async () => {
+    const bytes = Buffer.from(`${whole.slice(0, -1).join("\n")}\n`);
+    const all = Buffer.from(`${whole.join("\n")}\n`);
+    await fc.assert(
+      fc.asyncProperty(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
+        const { verdict, line, broken } = await flipByte(all, at, flip);
+        fc.pre(!broken);
+        expect(faultOf(verdict)).toMatchObject({ kind: "changed", seq: line, line });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("the entry that was inserted", async () => {
+    for (let index = 2; index <= whole.length; index++) {
+      expect(faultOf(await verify(whole.toSpliced(index, 0, whole[0] as string)))).toMatchObject({ kind: "inserted", seq: 1 });
+    }
+    for (let index = 0; index < whole.length - 2; index++) {
+      const fault = faultOf(await verify(whole.toSpliced(index, 0, "x")));
+      expect(fault).toMatchObject({ kind: "inserted", seq: index + 1, line: index + 1 });
+    }
+  });
+
+  it("one of two entries that changed places", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(ENTRIES - 1), fc.nat(ENTRIES - 1), async (left, right) => {
+        fc.pre(left !== right);
+        expect([left + 1, right + 1]).toContain(faultOf(await verify(swap(whole, left, right)))?.seq);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("the entry that was written anew", async () => {
+    for (const [index, line] of whole.slice(0, -1).entries()) {
+      expect(faultOf(await verify(whole.with(index, forge(line))))?.seq).toBe(index + 1);
     }
   });
 });
@@ -279,128 +312,6 @@ describe("the table", () => {
       log.tamper("update audit_log set hash = ?", prev);
     });
     expect(fault).toMatchObject({ kind: "changed", seq: 6, lastSeq: 10 });
-      if (lines() === whole) expect(fault?.seq).toBe(seqOf(line));
-    }
-  });
-
-  it("shows an entry that claims another's place", async () => {
-    for (const [index, line] of lines().slice(0, -1).entries()) {
-      const fault = faultOf(await verify(lines().toSpliced(index, 0, forge(line))));
-      expect(fault).toMatchObject({ kind: "inserted", seq: seqOf(line) });
-    }
-  });
-});
-
-describe("an export that was made up as a whole", () => {
-  it("does not pass with the public key, whoever signed it", async () => {
-    const forged: string[] = [];
-    let prev = NO_HASH;
-    for (let seq = 1; seq <= 3; seq++) {
-      const sealed = sealLine(printEntry(createIntent(seq), { seq, id: `id${seq}`, timeMs: START_MS, prev }));
-      forged.push(sealed.line);
-      prev = sealed.hash;
-    }
-    expect(faultOf(await verify([...forged, whole.at(-1) as string]))).toMatchObject({ kind: "cut" });
-    const other = createAudit({ clock: log.clock, keys: createTestKeys(8) });
-    expect(faultOf(await verifyExport(toBytes(whole), { publicKey: other.publicKey }))).toMatchObject({ kind: "checkpoint" });
-    expect(faultOf(await verifyExport(toBytes(whole), { publicKey: "nonsense" }))).toMatchObject({ kind: "checkpoint" });
-  });
-
-  it("can't pass a filtered checkpoint for a whole one", async () => {
-    const fault = faultOf(await verify([...whole.slice(0, -1), filtered.at(-1) as string]));
-    expect(fault).toMatchObject({ kind: "inserted", seq: 3 });
-  });
-});
-
-describe("an export beside its log", () => {
-  it("is told how much the log goes on", async () => {
-    const witness = createLogWitness(log.store);
-    expect(await verifyExport(toBytes(whole), { log: witness })).toMatchObject({ ok: true, later: 0 });
-    const other = await openLog();
-    await other.append(createIntent(1));
-    const lines = await other.export();
-    expect(faultOf(await verifyExport(toBytes(lines), { log: witness }))).toMatchObject({ kind: "checkpoint" });
-    await other.append(createIntent(2), createIntent(3));
-    expect(await verifyExport(toBytes(lines), { log: createLogWitness(other.store) })).toMatchObject({ ok: true, later: 2 });
-    other.tamper("delete from audit_entry");
-    expect(faultOf(await verifyExport(toBytes(lines), { log: createLogWitness(other.store) }))).toMatchObject({ kind: "cut", seq: 1 });
-    await other.close();
-  });
-});
-
-describe("the table", () => {
-  const check = async (tamper: (log: Log) => void | Promise<void>) => {
-    const fresh = await openLog({ entries: 5, ms: 1e12 });
-    for (let number = 1; number <= ENTRIES; number++) await fresh.append(createIntent(number));
-    const key = { publicKey: fresh.audit.publicKey };
-    expect(await verifyStore(fresh.store, key)).toMatchObject({ ok: true, entries: ENTRIES, unsigned: 2, checkpoint: { size: 10 } });
-    await tamper(fresh);
-    const verdict = await verifyStore(fresh.store, key);
-    const exported = await fresh.export().then((lines) => verifyExport(toBytes(lines), key));
-    await fresh.close();
-    return { fault: faultOf(verdict), exported: faultOf(exported) };
-  };
-  const rewrite = "update audit_entry set line = replace(line, 'alice-laptop', 'mallory') where seq = ?";
-
-  it("shows a changed row, in itself and in an export", async () => {
-    for (const seq of [1, 6, ENTRIES]) {
-      const { fault, exported } = await check((log) => log.tamper(rewrite, seq));
-      expect(fault).toMatchObject({ kind: "changed", seq });
-      expect(exported).toMatchObject({ kind: "changed", seq });
-    }
-  });
-
-  it("shows a removed row", async () => {
-    for (const seq of [1, 6, ENTRIES - 1]) {
-      const { fault, exported } = await check((log) => log.tamper("delete from audit_entry where seq = ?", seq));
-      expect(fault).toMatchObject({ kind: "removed", seq, lastSeq: seq });
-      expect(exported).toMatchObject({ kind: "removed", seq });
-    }
-  });
-
-  it("shows rows that changed places, and a row that moved", async () => {
-    const { fault } = await check((log) =>
-      log.tamper(
-        "update audit_entry set line = (select line from audit_entry as other where other.seq = 9 - audit_entry.seq) where seq in (4, 5)",
-      ),
-    );
-    expect([4, 5]).toContain(fault?.seq);
-    expect((await check((log) => log.tamper("update audit_entry set seq = 99 where seq = 12"))).fault).toMatchObject({
-      kind: "cut",
-      seq: 12,
-    });
-  });
-
-  it("shows an end that was cut off", async () => {
-    for (const from of [1, 7, 11, 12]) {
-      const { fault, exported } = await check((log) => log.tamper("delete from audit_entry where seq >= ?", from));
-      expect(fault).toMatchObject({ kind: "cut", seq: from, lastSeq: ENTRIES });
-      expect(exported).toMatchObject({ kind: "cut", seq: from });
-    }
-  });
-
-  it("shows by its checkpoints an end that was cut off with the head", async () => {
-    const { fault } = await check((log) => {
-      log.tamper("delete from audit_entry where seq >= 8");
-      log.tamper(`update audit_log set size = 7, signed_size = 5, hash = (select substr(line, -66, 64) from audit_entry where seq = 7)`);
-    });
-    expect(fault).toMatchObject({ kind: "cut", seq: 8, lastSeq: 10 });
-  });
-
-  it("shows by its checkpoints entries that were written anew to the end", async () => {
-    const { fault } = await check((log) => {
-      let prev: string | undefined;
-      for (let seq = 7; seq <= ENTRIES; seq++) {
-        const [place] = [{ seq, id: `id${seq}`, timeMs: START_MS }];
-        if (prev === undefined) prev = readLine(whole[5] as string)?.hash as string;
-        const sealed = sealLine(printEntry(createIntent(seq), { ...place, prev }));
-        prev = sealed.hash;
-        log.tamper("update audit_entry set line = ? where seq = ?", sealed.line, seq);
-      }
-      log.tamper("update audit_log set hash = ?", prev as string);
-    });
-    // Entry 6 of the other log has another hash, so that entry 7 does not follow; with a fitting one the checkpoint tells.
-    expect(fault?.kind).toBe("changed");
   });
 
   it("shows rows that were added behind the head", async () => {
@@ -415,7 +326,7 @@ describe("the table", () => {
       "delete from audit_checkpoint where size = 10",
       "insert into audit_checkpoint (size, note) values (50, 'x')",
     ];
-    for (const sql of cases) expect((await check((log) => log.tamper(sql))).fault, sql).toMatchObject({ kind: "checkpoint" });
+    for (const sql of cases) expect((await check((log) => log.tamper(sql))).fault).toMatchObject({ kind: "checkpoint" });
   });
 
   it("shows a head that was removed or changed", async () => {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { AuditEntry } from "../../src/audit/entry.ts";
 import type { AuditFilter } from "../../src/audit/filter.ts";
@@ -85,7 +85,7 @@ describe("a search", () => {
   const checkAll = async () => {
     for (const filter of cases) {
       const want = expected(filter).reverse();
-      expect(await readAll(filter, 700), JSON.stringify(filter)).toEqual(want);
+      expect(await readAll(filter, 700)).toEqual(want);
       const page = await searchEntries(log.store, filter, { limit: 3 });
       expect(page.entries.map(({ seq }) => seq)).toEqual(want.slice(0, 3));
       expect(page.next).toBe(want.length > 3 ? want[2] : undefined);
@@ -96,7 +96,10 @@ describe("a search", () => {
     }
   };
 
-  it("finds what is asked for, newest first, a page at a time", checkAll);
+  it("finds what is asked for, newest first, a page at a time", async () => {
+    expect(cases.map((filter) => expected(filter).length > 0)).toContain(true);
+    await checkAll();
+  });
 
   it("finds the place of a time", async () => {
     await fc.assert(

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkKeys, keyCheckMigrations } from "../../src/vault/key-check.ts";
 import { createKeys } from "../../src/vault/keys.ts";
