@@ -10,7 +10,7 @@ import type { Counter } from "./counter.ts";
 import type { Family, Ledger, Shelf } from "./ledger.ts";
 
 /** Counts that are let go of at a time, once they count nothing any more. */
-export const PRUNE_ROWS = 500;
+const PRUNE_ROWS = 500;
 
 export const limitMigrations: Migrations = {
   "0001-counters": async (batch) => {
@@ -95,8 +95,8 @@ export class CounterTable extends CounterReader {
 
   override async pruneFamily(family: string, nowMs: number): Promise<Family> {
     await this.save();
-    await this.#batch.run(PRUNE_FAMILY, [digest(family), nowMs]);
-    this.#ledger.forgetExpired(nowMs, family);
+    const removed = await this.#batch.run(PRUNE_FAMILY, [digest(family), nowMs]);
+    if (removed > 0) this.#ledger.forgetExpired(nowMs, family);
     return readFamily(this.#batch, family);
   }
 

@@ -8,16 +8,18 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Charge } from "../policy/decision.ts";
 import { isBatch, type Readable } from "../store/read-rows.ts";
 import type { Batch } from "../store/store.ts";
+import { Calendars } from "./calendar.ts";
 import { CounterReader, CounterTable } from "./counter-table.ts";
 import { Ledger } from "./ledger.ts";
 import type { Limits, Outcome, Parties, PeekAnswer, Reservation, TakeAnswer } from "./limits.ts";
 
 /** Counts that are remembered; beyond that all are read again when they are asked for. */
-export const MAX_REMEMBERED_COUNTS = 50_000;
+const MAX_REMEMBERED_COUNTS = 50_000;
 export const PRUNE_INTERVAL_MS = 60_000;
 
 class StoredLimits implements Limits {
   readonly #clock: Clock;
+  readonly #calendars = new Calendars();
   readonly #ledger: Ledger;
   #epoch: number | undefined;
   #batch: Batch | undefined;
@@ -27,26 +29,34 @@ class StoredLimits implements Limits {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#ledger = new Ledger(clock);
+    this.#ledger = new Ledger(clock, this.#calendars);
   }
 
   async take(batch: Batch, charges: readonly Charge[], parties: Parties, nowMs: number): Promise<TakeAnswer> {
     if (charges.length === 0) return { ok: true, reservation: undefined };
-    const answer = await this.#ledger.take(this.#enter(batch), charges, parties, nowMs);
-    this.#saveLater(batch);
-    return answer;
+    try {
+      return await this.#ledger.take(this.#enter(batch), charges, parties, nowMs);
+    } catch (error) {
+      throw this.#spoil(batch, error);
+    } finally {
+      this.#saveLater(batch);
+    }
   }
 
   async peek(source: Readable, charges: readonly Charge[], parties: Parties, nowMs: number): Promise<PeekAnswer> {
     if (charges.length === 0) return { ok: true };
-    if (!isBatch(source)) return new Ledger(this.#clock).peek(new CounterReader(source), charges, parties, nowMs);
+    if (!isBatch(source)) return new Ledger(this.#clock, this.#calendars).peek(new CounterReader(source), charges, parties, nowMs);
     return this.#ledger.peek(this.#enter(source), charges, parties, nowMs);
   }
 
   async settle(batch: Batch, reservation: Reservation, outcome: Outcome): Promise<boolean> {
-    const refunded = await this.#ledger.settle(this.#enter(batch), reservation, outcome, (undo) => batch.afterRollback(undo));
-    this.#saveLater(batch);
-    return refunded;
+    try {
+      return await this.#ledger.settle(this.#enter(batch), reservation, outcome, (undo) => batch.afterRollback(undo));
+    } catch (error) {
+      throw this.#spoil(batch, error);
+    } finally {
+      this.#saveLater(batch);
+    }
   }
 
   /** What is remembered holds in this group, or is forgotten. */
@@ -65,6 +75,12 @@ class StoredLimits implements Limits {
       this.#batch = undefined;
     });
     return this.#table;
+  }
+
+  /** What is remembered may not be what is stored: the group must not commit, even where its job goes on. */
+  #spoil(batch: Batch, error: unknown): unknown {
+    batch.beforeCommit({}, () => Promise.reject(error as Error));
+    return error;
   }
 
   #saveLater(batch: Batch): void {

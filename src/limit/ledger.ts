@@ -6,7 +6,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import { createId } from "../kernel/id.ts";
 import type { Charge, LimitSpec } from "../policy/decision.ts";
-import { Calendars } from "./calendar.ts";
+import type { Calendars } from "./calendar.ts";
 import { Counter } from "./counter.ts";
 import { CountNames, nameSessions, nameValue } from "./counter-key.ts";
 import {
@@ -22,7 +22,10 @@ import {
 } from "./limits.ts";
 import { createWindow, SlidingWindow, type Window } from "./window.ts";
 
-/** How many members a family has that may still count, and when the first of them goes. */
+/**
+ * How many members a family has at most, and when the first of them goes. Members that count no more may be among them:
+ * whoever finds the family full counts anew.
+ */
 export interface Family {
   count: number;
   firstExpiryMs: number;
@@ -56,13 +59,14 @@ export class Ledger {
   /** Changed since they were stored. */
   readonly dirty: Set<Counter> = new Set();
   readonly #clock: Clock | undefined;
-  readonly #calendars = new Calendars();
+  readonly #calendars: Calendars;
   readonly #names = new CountNames();
   readonly #windows = new WeakMap<LimitSpec, Window>();
   #settled = new WeakSet<Reservation>();
 
-  constructor(clock: Clock | undefined) {
+  constructor(clock: Clock | undefined, calendars: Calendars) {
     this.#clock = clock;
+    this.#calendars = calendars;
   }
 
   /** Forgets what is kept elsewhere. */
@@ -85,7 +89,6 @@ export class Ledger {
       left.count++;
       left.firstExpiryMs = Math.min(left.firstExpiryMs, counter.expiresMs);
     }
-    if (family === undefined) this.families.clear();
     return left;
   }
 
@@ -103,11 +106,13 @@ export class Ledger {
       // Under two limits with one count a call is charged once.
       if (parts.some((part) => part.key === counter.key)) continue;
       const { amount, limit } = charge;
+      const { expiresMs } = counter;
       const index = counter.charge(counter.seenMs, amount);
-      this.#keep(counter);
+      this.#keep(counter, expiresMs);
       if (session && session.expiresMs < counter.expiresMs) {
+        const before = session.expiresMs;
         session.expiresMs = counter.expiresMs;
-        this.#keep(session);
+        this.#keep(session, before);
       }
       parts.push({ limit, key: counter.key, family: counter.family, index, amount });
     }
@@ -129,8 +134,9 @@ export class Ledger {
     if (expiresMs === 0 || !(await shelf.markRefund(reservation.id, expiresMs))) return false;
     let refunded = false;
     for (const { counter, part } of owed) {
+      const before = counter.expiresMs;
       if (!counter.refund(part.index, part.amount)) continue;
-      this.dirty.add(counter);
+      this.#keep(counter, before);
       refunded = true;
     }
     return refunded;
@@ -203,7 +209,7 @@ export class Ledger {
       family = await shelf.countFamily(name);
       if (!this.families.has(name)) this.families.set(name, family);
     }
-    if (family.count < counter.bound) return;
+    if (family.count < counter.bound || family.firstExpiryMs > nowMs) return;
     this.families.set(name, await shelf.pruneFamily(name, nowMs));
   }
 
@@ -237,13 +243,20 @@ export class Ledger {
     return first && { ok: false, charge: first, retryAfterMs: longest };
   }
 
-  #keep(counter: Counter): void {
+  /** Remembers a change; `beforeMs` is when the count would have expired without it. */
+  #keep(counter: Counter, beforeMs: number): void {
     this.dirty.add(counter);
-    if (counter.kept) return;
-    counter.kept = true;
-    this.counters.set(counter.key, counter);
     const family = counter.family === undefined ? undefined : this.families.get(counter.family);
-    if (family) family.count++;
+    if (!counter.kept) {
+      counter.kept = true;
+      this.counters.set(counter.key, counter);
+      if (!family) return;
+      family.count++;
+      family.firstExpiryMs = Math.min(family.firstExpiryMs, counter.expiresMs);
+    } else if (family && counter.expiresMs !== beforeMs && beforeMs <= family.firstExpiryMs) {
+      // Whoever was the first to go may not be so any more: the next one who needs to know counts anew.
+      family.firstExpiryMs = 0;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 /** Limits that live in memory alone: the same algorithm, and what is remembered is all there is. For policy test files. */
 import type { Charge } from "../policy/decision.ts";
+import { Calendars } from "./calendar.ts";
 import type { Counter } from "./counter.ts";
 import { type Family, Ledger, type Shelf } from "./ledger.ts";
 import type { MemoryLimits, Outcome, Parties, PeekAnswer, Reservation, TakeAnswer } from "./limits.ts";
@@ -29,7 +30,7 @@ class MemoryShelf implements Shelf {
 }
 
 class LimitsInMemory implements MemoryLimits {
-  readonly #ledger = new Ledger(undefined);
+  readonly #ledger = new Ledger(undefined, new Calendars());
   readonly #shelf = new MemoryShelf(this.#ledger);
   #pruneAt = PRUNE_FROM;
 
@@ -54,6 +55,7 @@ class LimitsInMemory implements MemoryLimits {
     this.#ledger.dirty.clear();
     if (this.#ledger.counters.size < this.#pruneAt) return;
     const { count } = this.#ledger.forgetExpired(nowMs, undefined);
+    if (this.#ledger.families.size > this.#pruneAt) this.#ledger.families.clear();
     this.#pruneAt = Math.max(PRUNE_FROM, count * 2);
   }
 }

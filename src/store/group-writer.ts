@@ -59,7 +59,7 @@ export class GroupWriter {
 
   /** Raises the epoch when another connection has committed since the last look. */
   readEpoch(): number {
-    if (this.#closed) throw new FailureError({ code: "storage_unavailable", message: "The database is closed." });
+    if (this.#closed) throw refusal("The database is closed.");
     try {
       this.#look();
     } catch (error) {
@@ -164,9 +164,8 @@ export class GroupWriter {
     }
     if (batch.raised) this.#epoch.value++;
     this.#call(batch.afterRollbacks);
-    const told = isDatabaseError(error) || !culprit ? toStoreError(error) : error;
-    const others = new FailureError({ code: "storage_unavailable", message: "Another write of the same group failed." });
-    others.cause = error;
+    const told = isDatabaseError(error) ? toStoreError(error) : error;
+    const others = culprit ? refusal("Another write of the same group failed.", error) : toUnavailable(told);
     for (const job of jobs) job.reject(job === culprit ? told : others);
   }
 
@@ -185,6 +184,18 @@ function isDatabaseError(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === "ERR_SQLITE_ERROR";
 }
 
+function refusal(message: string, cause?: unknown): FailureError {
+  const failure = new FailureError({ code: "storage_unavailable", message });
+  failure.cause = cause;
+  return failure;
+}
+
+/** What everyone is told when it was nobody's own job that failed: a hook, or the commit itself. */
+function toUnavailable(error: unknown): FailureError {
+  if (error instanceof FailureError && error.failures[0]?.code === "storage_unavailable") return error;
+  return refusal("The group of writes could not be finished.", error);
+}
+
 function refuse<T>(message: string): Promise<T> {
-  return Promise.reject(new FailureError({ code: "storage_unavailable", message }));
+  return Promise.reject(refusal(message));
 }

@@ -16,7 +16,7 @@ import { SqliteConnection } from "./sqlite-connection.ts";
 import { isBusy, toStoreError } from "./sqlite-failure.ts";
 import type { Batch, Migrations, Store } from "./store.ts";
 
-export const BUSY_TIMEOUT_MS = 10_000;
+const BUSY_TIMEOUT_MS = 10_000;
 const OPEN_PAUSE_MS = 15;
 const SQLITE_URL = /^sqlite:(.+)$/;
 
