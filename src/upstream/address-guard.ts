@@ -122,25 +122,21 @@ export function createAddressGuard(options: AddressGuardOptions): AddressGuard {
     return canonical.ip === undefined ? judgeName(canonical.name) : judgeLiteral(canonical.name, canonical.ip);
   };
 
-  const lookupJudged: LookupFunction = (hostname, lookupOptions, callback) => {
-    void judgeHost(hostname).then(
-      (judged) => {
-        const first = judged.ok ? judged.value[0] : undefined;
-        if (!judged.ok) callback(new AddressRefused(judged.failures[0] as Failure), "");
-        else if (lookupOptions.all === true)
-          callback(
-            null,
-            judged.value.map((pinned) => ({ ...pinned })),
-          );
-        else if (first !== undefined) callback(null, first.address, first.family);
-      },
-      (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), ""),
-    );
+  const answerLookup = async (hostname: string, wantsAll: boolean, callback: Parameters<LookupFunction>[2]): Promise<void> => {
+    const judged = await judgeHost(hostname);
+    if (!judged.ok) {
+      callback(new AddressRefused(judged.failures[0] as Failure), "");
+      return;
+    }
+    const [first] = judged.value as [PinnedAddress];
+    if (wantsAll) callback(null, [...judged.value]);
+    else callback(null, first.address, first.family);
   };
 
   return {
     judgeHost,
     createConnector({ timeoutMs: connectTimeoutMs, ca }) {
+      const lookupJudged: LookupFunction = (hostname, asked, callback) => void answerLookup(hostname, asked.all === true, callback);
       const trust = ca === undefined ? {} : { ca };
       const connect = buildConnector({
         timeout: connectTimeoutMs,

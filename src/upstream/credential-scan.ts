@@ -4,7 +4,7 @@
  * It looks at whole answers and whole events; what it finds it never tells, only that it found something.
  */
 import { assert } from "../kernel/assert.ts";
-import { decodePercent, joinLines, unescapeJson } from "./unescape.ts";
+import { decodePercent, hasWrappedLine, joinLines, unescapeJson } from "./unescape.ts";
 
 /** A shorter text can't be told from ordinary words, so it is not looked for. */
 export const MIN_SECRET_BYTES = 6;
@@ -34,6 +34,8 @@ export function createCredentialScan(secrets: readonly string[]): CredentialScan
   const inBase64 = [...encoded].map((needle) => Buffer.from(needle, "latin1"));
   const needles = [...plain].map((needle) => Buffer.from(needle, "latin1")).concat(inBase64);
 
+  const needsEscapes = secrets.some((secret) => NEEDS_ESCAPE.test(secret));
+
   return {
     isEmpty: needles.length === 0,
     finds(bytes) {
@@ -43,10 +45,10 @@ export function createCredentialScan(secrets: readonly string[]): CredentialScan
         const next: Buffer[] = [];
         for (const text of layer) {
           if (holds(text, needles)) return true;
-          const joined = joinLines(text);
-          if (joined !== text && holds(joined, inBase64)) return true;
+          if (hasWrappedLine(text) && holds(joinLines(text), inBase64)) return true;
           if (depth === MAX_LAYERS) continue;
-          for (const opened of [unescapeJson(text), decodePercent(text)]) {
+          const isEscaped = needsEscapes ? text.includes("\\") : hidesLetters(text);
+          for (const opened of [isEscaped ? unescapeJson(text) : text, decodePercent(text)]) {
             if (opened !== text && !next.some((other) => other.equals(opened))) next.push(opened);
           }
         }
@@ -55,6 +57,14 @@ export function createCredentialScan(secrets: readonly string[]): CredentialScan
       }
     },
   };
+}
+
+/** What JSON can't write as itself. */
+const NEEDS_ESCAPE = /["\\\u0000-\u001f]/;
+
+/** Whether there are escapes that can stand for a letter, now or a layer deeper; `\n` and `\"` can't. */
+function hidesLetters(text: Buffer): boolean {
+  return text.includes("\\u") || text.includes("\\/") || text.includes("\\\\");
 }
 
 function holds(text: Buffer, needles: readonly Buffer[]): boolean {
