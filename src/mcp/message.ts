@@ -78,7 +78,7 @@ function firstByte(bytes: Uint8Array): number {
 }
 
 function hasVariant(object: JsonObject, table: KeyTable): boolean {
-  for (const key in object) if (isVariant(table, key)) return true;
+  for (const key of Object.keys(object)) if (isVariant(table, key)) return true;
   return false;
 }
 

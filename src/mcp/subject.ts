@@ -134,3 +134,21 @@ export function readRound(request: Request): Round | undefined | Refusal {
   }
   return { requestState, inputResponses };
 }
+
+/** What a legacy client says when it opens a session. Its name is its own word and decides nothing. */
+export interface Initialize {
+  readonly protocolVersion: string;
+  readonly capabilities: JsonObject;
+  readonly clientInfo: JsonObject;
+}
+
+/** Reads the params of `initialize`. */
+export function readInitialize(request: Request): Initialize | Refusal {
+  const { protocolVersion, capabilities, clientInfo } = request.params ?? EMPTY;
+  if (typeof protocolVersion !== "string") return refuseParams(request.id, "`protocolVersion` must be a text", "initialize");
+  if (!isJsonObject(capabilities)) return refuseParams(request.id, "`capabilities` must be an object", "initialize");
+  if (!isJsonObject(clientInfo) || typeof clientInfo["name"] !== "string" || typeof clientInfo["version"] !== "string") {
+    return refuseParams(request.id, "`clientInfo` must hold a name and a version", "initialize");
+  }
+  return { protocolVersion, capabilities, clientInfo };
+}

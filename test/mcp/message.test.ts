@@ -131,6 +131,7 @@ describe("keys that another parser may take for the protocol's", () => {
     key.replace("k", "\u212a"),
     key.replace("a", "\uff41"),
     key.replace("e", "\uff45"),
+    key.replace("i", "\u0131"),
   ];
   const top = ["jsonrpc", "id", "method", "params", "result", "error"];
   const inParams = [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Judgement } from "../../src/mcp/methods.ts";
-import { readRound, readSubject } from "../../src/mcp/subject.ts";
+import { readInitialize, readRound, readSubject } from "../../src/mcp/subject.ts";
 import { readRequest } from "./support.ts";
 
 function subjectOf(judgement: Exclude<Judgement, "refused">, params?: object): unknown {
@@ -68,5 +68,13 @@ describe("what a request is about", () => {
     expect(round("tools/list", { requestState: "s" })).toMatchObject({ kind: "refusal", code: -32602 });
     expect(round("tools/call", { requestState: 1 })).toMatchObject({ kind: "refusal" });
     expect(round("tools/call", { inputResponses: [] })).toMatchObject({ kind: "refusal" });
+  });
+
+  it("an initialize says version, capabilities and client", () => {
+    const sound = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "c", version: "1" } };
+    const initialize = (params: object): unknown => readInitialize(readRequest({ jsonrpc: "2.0", id: 5, method: "initialize", params }));
+    expect(initialize(sound)).toEqual(sound);
+    for (const key of Object.keys(sound)) expect(initialize({ ...sound, [key]: [] })).toMatchObject({ kind: "refusal", code: -32602 });
+    expect(initialize({ ...sound, clientInfo: { name: "c" } })).toMatchObject({ kind: "refusal" });
   });
 });
