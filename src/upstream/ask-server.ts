@@ -139,6 +139,6 @@ function readToldError(bytes: Buffer, answer: ErrorAnswer): ToldError {
   return { code: answer.code, data };
 }
 
-export function readMediaType(headers: IncomingHttpHeaders): string {
+function readMediaType(headers: IncomingHttpHeaders): string {
   return (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
 }

@@ -5,7 +5,7 @@
 import { assert } from "../kernel/assert.ts";
 import { isJsonObject, type Json, type JsonObject, printJson, readMember } from "../kernel/json.ts";
 import { isJsonFault, parseStrictJson } from "../kernel/strict-json.ts";
-import { hashDefinition, type ListItem } from "../mcp/lists.ts";
+import type { ListItem } from "../mcp/lists.ts";
 import { flagName, type NameFlag } from "../mcp/names.ts";
 import { type ParamDeclaration, readParamDeclarations } from "../mcp/param-headers.ts";
 import type { InputSchema } from "../policy/decision.ts";
@@ -72,12 +72,6 @@ export function parseDefinitionText(text: string): Json {
   const parsed = parseStrictJson(text);
   assert(!isJsonFault(parsed), "a stored definition is not JSON");
   return parsed.value;
-}
-
-/** A definition from its value alone, for tools that stand in a file. */
-export function createDefinition(value: JsonObject): ToolDefinition {
-  const name = readMember(value, "name");
-  return new ToolDefinition(typeof name === "string" ? name : "", printJson(value), value, () => hashDefinition(value));
 }
 
 const UNSEEN_FLAGS: ReadonlySet<NameFlag> = new Set(["empty", "too_long", "control", "bidi", "invisible"]);

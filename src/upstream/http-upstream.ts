@@ -86,7 +86,7 @@ export interface HttpUpstreamOptions {
   /** The server's own headers, its credential among them. */
   readonly headers: Readonly<Record<string, string>>;
   readonly guard: AddressGuard;
-  /** PEM of certificate authorities besides the system's. */
+  /** PEM of certificate authorities in place of the system's. */
   readonly ca?: string | undefined;
   readonly bounds?: Partial<UpstreamBounds> | undefined;
 }

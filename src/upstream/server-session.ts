@@ -189,7 +189,7 @@ const UNSUPPORTED: Failure = {
   message: "the server speaks no revision of the protocol that is known here",
 };
 
-/** Never names the address. */
+/** For operators. It names an address only where the guard refused it. */
 export function describeFault(answer: Extract<ServerAnswer, { kind: "fault" }>): Failure {
   if (answer.fault.reason === "address_refused") {
     return {

@@ -56,6 +56,7 @@ export interface StdioUpstream {
   stop(): Promise<ChildExit>;
 }
 
+/** Never throws: a command that can't be started has an exit at once. */
 export function startStdioUpstream(options: StdioUpstreamOptions): StdioUpstream {
   const bounds: StdioBounds = {
     stopInputMs: STOP_INPUT_MS,
@@ -63,7 +64,14 @@ export function startStdioUpstream(options: StdioUpstreamOptions): StdioUpstream
     lineBytes: DEFAULT_LINE_LIMIT_BYTES,
     ...options.bounds,
   };
-  return new ChildServer(options, bounds);
+  try {
+    return new ChildServer(options, bounds);
+  } catch (error) {
+    // Some faults (an empty command, too many arguments) are thrown, others come as events.
+    const exit: ChildExit = { code: null, signal: null, failure: describeStart(error as NodeJS.ErrnoException) };
+    queueMicrotask(() => options.onExit(exit));
+    return { send: () => false, pause() {}, resume() {}, pid: undefined, isRunning: false, stop: () => Promise.resolve(exit) };
+  }
 }
 
 class ChildServer implements StdioUpstream {

@@ -7,8 +7,8 @@ import { ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { createMcpHandler, Server as ModernServer } from "@modelcontextprotocol/server";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Result } from "../../src/kernel/failure.ts";
-import { LEGACY_VERDICT_MS, type EraVerdict } from "../../src/upstream/server-session.ts";
 import { listServerTools, type ServerListing } from "../../src/upstream/list-tools.ts";
+import { type EraVerdict, LEGACY_VERDICT_MS } from "../../src/upstream/server-session.ts";
 import { type Answer, openUpstream, startServer } from "./loopback-server.ts";
 
 const CLIENT = { name: "sallyport", version: "0.0.0" };

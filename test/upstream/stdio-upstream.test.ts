@@ -5,9 +5,9 @@ import type { LineItem } from "../../src/mcp/stdio.ts";
 import {
   type ChildExit,
   createChildEnvironment,
-  startStdioUpstream,
   type StdioBounds,
   type StdioUpstream,
+  startStdioUpstream,
 } from "../../src/upstream/stdio-upstream.ts";
 
 interface Started {
@@ -160,6 +160,18 @@ describe("its end", () => {
     const child = startCommand("/nowhere/at/all", []);
     await child.exited();
     expect(child.exits).toEqual([{ code: null, signal: null, failure: "the command was not found" }]);
+    expect(child.upstream.send(Buffer.from("{}"))).toBe(false);
+  });
+
+  test.each([
+    ["", []],
+    [process.execPath, ["a\0b"]],
+    [process.execPath, ["x".repeat(4_000_000)]],
+  ])("of a command that can't even be asked for is one too", async (command, args) => {
+    const child = startCommand(command, args);
+    await child.exited();
+    expect(child.exits).toHaveLength(1);
+    expect(child.exits[0]?.failure).toContain("could not be started");
     expect(child.upstream.send(Buffer.from("{}"))).toBe(false);
   });
 
