@@ -18,7 +18,8 @@ import type { Batch, Migrations, Store } from "./store.ts";
 
 const BUSY_TIMEOUT_MS = 10_000;
 const OPEN_PAUSE_MS = 15;
-const SQLITE_URL = /^sqlite:(.+)$/;
+/** A path; `//host` is none, nor are the forms that only SQLite itself reads (`:memory:`, `file:`). */
+const SQLITE_URL = /^sqlite:(?!\/\/|:memory:|file:)([^\0]+)$/;
 
 export interface StoreOptions {
   /** `sqlite:` and a path; or `file`, the path itself. */
@@ -66,7 +67,7 @@ class SqliteStore implements Store {
 /** The path that a store's address names; only SQLite's are known. */
 export function parseStoreUrl(url: string): string {
   const path = SQLITE_URL.exec(url)?.[1];
-  if (path === undefined || path.startsWith("//") || path.includes("\0")) {
+  if (path === undefined) {
     throw new FailureError({
       code: "invalid_config",
       message: "The store's address is not one that can be opened.",

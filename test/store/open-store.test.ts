@@ -33,7 +33,7 @@ function run(script: string, args: readonly string[]): Promise<{ code: number | 
   return new Promise((resolve) => child.on("close", (code) => resolve({ code, error })));
 }
 
-test("sixteen processes open one fresh folder at once", async () => {
+test("sixteen processes open one fresh folder at once", { timeout: 120_000 }, async () => {
   const file = join(folder, "fresh", "store.db");
   const ended = await Promise.all(Array.from({ length: 16 }, (_, own) => run("open-once.ts", [file, String(own)])));
   expect(ended.filter(({ code }) => code !== 0).map(({ error }) => error)).toEqual([]);
@@ -119,7 +119,15 @@ test("what can't be opened is a failure in words, with the file", async () => {
 test("an address names a file of SQLite's, or is refused", () => {
   expect(parseStoreUrl("sqlite:./data/sallyport.db")).toBe("./data/sallyport.db");
   expect(parseStoreUrl("sqlite:/var/lib/sallyport.db")).toBe("/var/lib/sallyport.db");
-  for (const url of ["", "sqlite:", "postgres://user:secret@host/db", "sqlite://host/x", "data.db"]) {
+  for (const url of [
+    "",
+    "sqlite:",
+    "postgres://user:secret@host/db",
+    "sqlite://host/x",
+    "sqlite::memory:",
+    "sqlite:file:x.db",
+    "data.db",
+  ]) {
     expect(() => parseStoreUrl(url)).toThrow("not one that can be opened");
     expect(() => parseStoreUrl(url)).not.toThrow("secret");
   }
