@@ -102,7 +102,7 @@ describe.each([
       fc.asyncProperty(fc.nat(bytes.length - 2), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
         expect((await flipByte(bytes, at, flip)).verdict.ok).toBe(false);
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     );
   });
 
@@ -173,7 +173,7 @@ describe("a whole export names", () => {
         fc.pre(!broken);
         expect(faultOf(verdict)).toMatchObject({ kind: "changed", seq: line, line });
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 

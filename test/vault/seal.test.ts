@@ -16,7 +16,7 @@ const PLACE = { table: "server", column: "credential", row: "sendit" };
 describe("a sealed text", () => {
   it("opens where it was sealed, whatever it holds", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "grapheme" }), (text) => {
+      fc.property(fc.string({ unit: fc.constantFrom("a", " ", "\u0000", "é", "😀", "\n", ".") }), (text) => {
         expect(keys.open(keys.seal(text, PLACE), PLACE)).toEqual({ ok: true, value: text });
       }),
     );
