@@ -10,7 +10,7 @@ import { bumpGeneration } from "../store/generation.ts";
 import type { Batch } from "../store/store.ts";
 import type { AdminChange } from "./admin-change.ts";
 import { readGrantByLabel, type StoredGrant } from "./grant.ts";
-import { createToken, hashToken, type RandomBytes } from "./token.ts";
+import { createToken, hashToken, prepareTokenKey, type RandomBytes } from "./token.ts";
 import { type GrantTerms, insertGrant, updateToken } from "./write-grant.ts";
 
 /** Whose act it is, and when. */
@@ -48,7 +48,7 @@ export async function addGrant(batch: Batch, add: AddGrant): Promise<Result<Issu
     return fail({ code: "conflict", message: `There is a grant \`${add.label}\` already.`, hint });
   }
   const { id: tokenId, token } = createToken("spg", add.nowMs, add.randomBytes);
-  await insertGrant(batch, { ...add, id: createId(add.nowMs), tokenId, tokenHash: hashToken(add.key, token) });
+  await insertGrant(batch, { ...add, id: createId(add.nowMs), tokenId, tokenHash: hashToken(prepareTokenKey(add.key), token) });
   await bumpGeneration(batch);
   return succeed({ label: add.label, token, change: describeTerms("grant.added", add, add.by) });
 }
@@ -64,7 +64,7 @@ export async function rotateGrant(batch: Batch, label: string, act: Act & TokenS
     return fail({ code: "conflict", message: `The grant \`${label}\` is revoked.`, hint: "Restore it first." });
   }
   const { id: tokenId, token } = createToken("spg", act.nowMs, act.randomBytes);
-  await updateToken(batch, stored.grant.id, tokenId, hashToken(act.key, token));
+  await updateToken(batch, stored.grant.id, tokenId, hashToken(prepareTokenKey(act.key), token));
   await batch.run("UPDATE access_grant SET rotated_ms = ?, rotated_by = ? WHERE id = ?", [act.nowMs, act.by, stored.grant.id]);
   await bumpGeneration(batch);
   return succeed({ label, token, change: { action: "grant.rotated", grant: label, by: act.by, details: { tokenId } } });

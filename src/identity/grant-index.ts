@@ -3,13 +3,13 @@
  * request and forgets everything when anybody changed anything. Keeps digests of bearers, never a bearer. Each entry is
  * read from the store when it is first needed, so that a hundred thousand grants cost no call more than one does.
  */
-import { hash, timingSafeEqual } from "node:crypto";
+import { hash, type KeyObject, timingSafeEqual } from "node:crypto";
 import { MAX_TOKEN_CHARACTERS, MIN_TOKEN_CHARACTERS } from "../config/text-checks.ts";
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import { readGeneration } from "../store/generation.ts";
 import type { Store } from "../store/store.ts";
 import { type GrantRecord, type GrantState, readGrantByHash, stateOfGrant } from "./grant.ts";
-import { hashToken } from "./token.ts";
+import { hashToken, prepareTokenKey } from "./token.ts";
 
 export const MAX_INDEXED_GRANTS = 100_000;
 /** Bearers that are nobody's, remembered apart so that they can't push out the others. */
@@ -35,7 +35,7 @@ const UNKNOWN: FoundGrant = { grant: undefined, reason: "unknown" };
 
 class StoredGrantIndex implements GrantIndex {
   readonly #store: Store;
-  readonly #key: Uint8Array;
+  readonly #key: KeyObject;
   readonly #known = new BoundedMap<string, FoundGrant & { readonly grant: GrantRecord }>(MAX_INDEXED_GRANTS);
   readonly #strangers = new BoundedMap<string, true>(MAX_INDEXED_STRANGERS);
   #epoch: number | undefined;
@@ -44,7 +44,7 @@ class StoredGrantIndex implements GrantIndex {
 
   constructor(store: Store, key: Uint8Array) {
     this.#store = store;
-    this.#key = key;
+    this.#key = prepareTokenKey(key);
   }
 
   refresh(): number | Promise<number> {
@@ -67,7 +67,7 @@ class StoredGrantIndex implements GrantIndex {
 
   find(bearer: string, nowMs: number): FoundGrant | Promise<FoundGrant> {
     if (bearer.length < MIN_TOKEN_CHARACTERS || bearer.length > MAX_TOKEN_CHARACTERS || !bearer.isWellFormed()) return UNKNOWN;
-    const digest = hash("sha256", bearer, "base64url");
+    const digest = hash("sha256", bearer, "binary");
     const found = this.#known.get(digest);
     if (found !== undefined) return judge(found, nowMs);
     return this.#strangers.get(digest) === true ? UNKNOWN : this.#load(bearer, digest, nowMs);

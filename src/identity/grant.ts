@@ -50,7 +50,9 @@ export interface StoredGrant {
 // One statement each, so that a grant and its servers are of one moment.
 
 export async function readGrantByHash(source: Readable, tokenHash: string): Promise<StoredGrant | undefined> {
-  const rows = await readRows(source, `SELECT ${COLUMNS} FROM access_grant g ${SERVERS} WHERE g.token_hash = ?`, [tokenHash]);
+  const rows = await readRows(source, `SELECT ${COLUMNS} FROM access_grant g ${SERVERS} WHERE g.token_hash = ? AND g.token_hash <> ''`, [
+    tokenHash,
+  ]);
   return toStoredGrants(rows)[0];
 }
 

@@ -11,7 +11,7 @@ import type { Batch } from "../store/store.ts";
 import type { AdminChange } from "./admin-change.ts";
 import { describeTerms } from "./change-grants.ts";
 import { type GrantRecord, listStoredGrants, printTags, type StoredGrant } from "./grant.ts";
-import { hashToken, readTokenId } from "./token.ts";
+import { hashToken, prepareTokenKey, readTokenId } from "./token.ts";
 import { type GrantTerms, insertGrant, updateTerms, updateToken } from "./write-grant.ts";
 
 const BY_FILE = "file";
@@ -38,9 +38,10 @@ export async function syncGrants(
 ): Promise<Result<{ readonly changes: readonly AdminChange[] }>> {
   const stored = await listStoredGrants(batch);
   const byLabel = new Map(stored.map((each) => [each.grant.label, each]));
+  const key = prepareTokenKey(options.key);
   const wanted = grants.map((grant): Wanted => {
     const { token, ...terms } = grant;
-    return { terms, tokenId: readTokenId(token), tokenHash: hashToken(options.key, token), stored: byLabel.get(grant.label) };
+    return { terms, tokenId: readTokenId(token), tokenHash: hashToken(key, token), stored: byLabel.get(grant.label) };
   });
   const labels = new Set(grants.map((grant) => grant.label));
   const leaving = stored.filter(({ grant }) => grant.origin === "file" && !labels.has(grant.label));

@@ -3,7 +3,7 @@
  * 256 random bits; what is stored is an HMAC of the whole text, so that a token of any form is found by one key. The
  * token itself is given once and kept nowhere.
  */
-import { createHmac } from "node:crypto";
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import { createId } from "../kernel/id.ts";
 
 export type RandomBytes = (size: number) => Uint8Array;
@@ -24,8 +24,13 @@ export function createToken(prefix: "spg" | "spa", nowMs: number, randomBytes: R
   return { id, token: `${prefix}_${id}_${spellSecret(randomBytes(SECRET_BYTES))}` };
 }
 
+/** The key of the hashes, made ready once: with bare bytes each hash would cost several times as much. */
+export function prepareTokenKey(key: Uint8Array): KeyObject {
+  return createSecretKey(key);
+}
+
 /** What the store holds of a token: 64 hexadecimal digits. */
-export function hashToken(key: Uint8Array, token: string): string {
+export function hashToken(key: KeyObject, token: string): string {
   return createHmac("sha256", key).update(token, "utf8").digest("hex");
 }
 
