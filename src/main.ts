@@ -16,6 +16,14 @@ export async function main(argv: readonly string[]): Promise<void> {
       const { startApp } = await import("./app.ts");
       return await startApp({ ...choice, env: process.env });
     },
+    runStdio: async (choice) => {
+      const { runStdio } = await import("./run-stdio.ts");
+      const stopping = new Promise<void>((resolve) => {
+        process.once("SIGTERM", () => resolve());
+        process.once("SIGINT", () => resolve());
+      });
+      return await runStdio({ ...choice, env: process.env, input: process.stdin, output: process.stdout, stopping });
+    },
     openFolder: async ({ dataDir, config, mustExist }) => {
       const { openCommandFolder } = await import("./data-folder.ts");
       return await openCommandFolder({ dataDir, config, mustExist, env: process.env });

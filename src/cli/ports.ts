@@ -52,6 +52,16 @@ export interface StartChoice {
   readonly log: Log;
 }
 
+export interface RunChoice {
+  readonly policyFile: string;
+  readonly server: string;
+  readonly identity: string | undefined;
+  readonly dataDir: string | undefined;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly log: Log;
+}
+
 /** The process as a command sees it. */
 export interface Terminal {
   readonly env: Environment;
@@ -66,5 +76,7 @@ export interface Ports {
   readonly version: string;
   readonly terminal: Terminal;
   startGateway(choice: StartChoice): Promise<StartedGateway>;
+  /** Gives the exit code. */
+  runStdio(choice: RunChoice): Promise<number>;
   openFolder(choice: FolderChoice): Promise<OpenFolder>;
 }

@@ -38,6 +38,11 @@ export async function recordRefusal(desk: Desk, who: Who, refusal: Refusal): Pro
   await record(desk, { kind: "envelope", ...describe(who, undefined), decision: "deny", code: "invalid_request", message: refusal.detail });
 }
 
+/** Puts a message without an answer on record; false: it could not be, and must not go on. */
+export async function recordMessage(desk: Desk, who: Who, session: Session | undefined, method: string): Promise<boolean> {
+  return await record(desk, { kind: "intent", ...describe(who, session), method, decision: "allow" });
+}
+
 /** What a server says to a message without an answer is of no interest. */
 const DEAF: AnswerSink = { onStart: () => undefined, onData: () => true, onEnd: () => undefined, onFault: () => undefined };
 
@@ -63,7 +68,7 @@ export async function passNotification(
   if (claim.era === "modern") return end(202);
   const body = writeNotificationFor(session, message);
   if (!body) return end(202);
-  if (!(await record(desk, { kind: "intent", ...describe(who, session), method: message.method, decision: "allow" }))) return end(503);
+  if (!(await recordMessage(desk, who, session, message.method))) return end(503);
   who.endpoint.upstream.exchange({ method: "POST", body, headers: headersOf(session, revision) }, DEAF);
   end(202);
 }
@@ -92,8 +97,7 @@ export async function passResponse(
   const asked = typeof message.id.value === "string" ? session.asks.get(message.id.value) : undefined;
   if (!asked) return end(400);
   session.asks.delete(message.id.value as string);
-  const entry: AuditEntry = { kind: "intent", ...describe(who, session), method: asked.method, decision: "allow", code: "client_answer" };
-  if (!(await record(desk, entry))) return end(503);
+  if (!(await recordMessage(desk, who, session, asked.method))) return end(503);
   const body = writeRelayedResponse(message, { raw: asked.raw, value: asked.raw });
   who.endpoint.upstream.exchange({ method: "POST", body, headers: headersOf(session, session.protocolVersion) }, DEAF);
   end(202);

@@ -12,7 +12,7 @@ import { DEFAULT_ANSWER_LIMIT_BYTES } from "../mcp/answer.ts";
 import type { Desk, Endpoint } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Session } from "./session.ts";
-import type { EventStream } from "./stream.ts";
+import type { MessageStream } from "./stream.ts";
 
 interface Route {
   readonly endpoint: Endpoint;
@@ -26,7 +26,7 @@ interface Route {
 export function relayServerMessage(
   desk: Desk,
   exchange: Exchange,
-  stream: EventStream | undefined,
+  stream: MessageStream | undefined,
   bytes: Buffer,
   kind: "request" | "notification",
   resume: () => void,
@@ -39,7 +39,7 @@ export function relayServerMessage(
 export function relayOn(
   desk: Desk,
   route: Route,
-  stream: EventStream | undefined,
+  stream: MessageStream | undefined,
   bytes: Buffer,
   kind: "request" | "notification",
   resume: () => void,
@@ -67,7 +67,7 @@ export function relayOn(
   return push(stream, writeRelayed(message, { id: own }), resume);
 }
 
-function push(stream: EventStream, message: Buffer, resume: () => void): boolean {
+function push(stream: MessageStream, message: Buffer, resume: () => void): boolean {
   if (stream.push(message)) return true;
   stream.onceWritable(resume);
   return false;

@@ -16,12 +16,19 @@ export interface EventSink {
   onDrain(resume: () => void): void;
 }
 
+/** What a server's messages are written to on their way to the client. */
+export interface MessageStream {
+  /** Answers whether more can be taken at once. */
+  push(message: Uint8Array): boolean;
+  onceWritable(resume: () => void): void;
+}
+
 interface KeptEvent {
   readonly sequence: number;
   readonly bytes: Uint8Array;
 }
 
-export class EventStream {
+export class EventStream implements MessageStream {
   readonly id: string;
   /** Whether events carry ids, so that a client can come back for the rest. */
   readonly resumable: boolean;

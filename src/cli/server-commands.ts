@@ -1,0 +1,177 @@
+/** `sallyport server …`: the servers of a data folder, their pinned tools, what differs, and accepting it. */
+import type { Command } from "commander";
+import { printJson } from "../kernel/json.ts";
+import { FailureError } from "../kernel/failure.ts";
+import { listServers, type ServerRecord } from "../revision/server.ts";
+import { acceptTools } from "../upstream/accept-tools.ts";
+import { diffTools, type ToolDifference } from "../upstream/diff-tools.ts";
+import { readStoredServer, type StoredTool } from "../upstream/tables.ts";
+import { actorOf, addFolderFlags, type FolderFlags, printTable, withFolder } from "./folder-flags.ts";
+import type { OpenFolder } from "./ports.ts";
+import { type CommandContext, EXIT_NO } from "./run-cli.ts";
+
+interface AcceptFlags extends FolderFlags {
+  readonly all?: boolean;
+}
+
+const STATE_WORDS: Readonly<Record<StoredTool["state"], string>> = {
+  accepted: "accepted",
+  changed: "quarantined: changed since it was accepted",
+  new: "quarantined: new",
+  missing: "no longer listed",
+  duplicate: "quarantined: listed twice",
+  unusable: "quarantined: unusable",
+};
+
+export function addServerCommands(program: Command, context: CommandContext): void {
+  const { ports } = context;
+  const server = program
+    .command("server")
+    .summary("servers, their pinned tools, and what differs")
+    .description(
+      "The servers that a data folder knows. The first list of a server's tools is accepted; what changes later is quarantined until you accept it.",
+    );
+  addFolderFlags(server.command("list").description("Servers with the state of their tools.")).action((flags: FolderFlags) =>
+    withFolder(ports, flags, (folder) => list(context, folder, flags)),
+  );
+  addFolderFlags(
+    server.command("tools <server>").description("Every tool of a server: its state and the hash of its accepted definition."),
+  ).action((name: string, flags: FolderFlags) => withFolder(ports, flags, (folder) => tools(context, folder, name, flags)));
+  addFolderFlags(
+    server
+      .command("diff <server>")
+      .description("What the server lists now against what was accepted, field by field. Exit 1 where something differs."),
+  ).action((name: string, flags: FolderFlags) => withFolder(ports, flags, (folder) => diff(context, folder, name, flags)));
+  addFolderFlags(server.command("accept <server> [tool...]").description("Accept the definitions that are listed now."))
+    .option("--all", "every tool that differs; missing ones are forgotten")
+    .addHelpText("after", "\nLook first:\n  $ sallyport server diff sendit\n  $ sallyport server accept sendit connect_connector")
+    .action((name: string, names: string[], flags: AcceptFlags) =>
+      withFolder(ports, flags, (folder) => accept(context, folder, name, names, flags)),
+    );
+}
+
+async function findServer(folder: OpenFolder, name: string): Promise<ServerRecord> {
+  const servers = await listServers(folder.store.query);
+  const found = servers.find((server) => server.name === name || server.id === name);
+  if (found) return found;
+  const known = servers.map((server) => `\`${server.name}\``).join(", ");
+  throw new FailureError({
+    code: "not_found",
+    message: `There is no server \`${name}\`.`,
+    hint: known === "" ? "No server is known yet." : `There are: ${known}.`,
+  });
+}
+
+async function list({ ports }: CommandContext, folder: OpenFolder, flags: FolderFlags): Promise<void> {
+  const servers = await listServers(folder.store.query);
+  const described = [];
+  for (const server of servers) {
+    const stored = await readStoredServer(folder.store.query, server.id);
+    const waiting = stored.tools.filter((tool) => tool.state !== "accepted" && tool.state !== "missing").length;
+    const accepted = stored.tools.filter((tool) => tool.state === "accepted").length;
+    const since = stored.acceptedAtMs === undefined ? undefined : new Date(stored.acceptedAtMs).toISOString();
+    described.push({ name: server.name, id: server.id, origin: server.origin, acceptedSince: since, accepted, quarantined: waiting });
+  }
+  if (flags.json) ports.terminal.out(`${JSON.stringify(described)}\n`);
+  else if (described.length === 0) ports.terminal.err("No server is known yet. Name one in a configuration file and start the gateway.\n");
+  else {
+    const rows = described.map((one) => [
+      one.name,
+      one.origin,
+      String(one.accepted),
+      String(one.quarantined),
+      one.acceptedSince ?? "no list accepted yet",
+    ]);
+    ports.terminal.out(printTable(["SERVER", "FROM", "ACCEPTED", "QUARANTINED", "SINCE"], rows));
+  }
+}
+
+async function tools({ ports }: CommandContext, folder: OpenFolder, name: string, flags: FolderFlags): Promise<void> {
+  const server = await findServer(folder, name);
+  const stored = await readStoredServer(folder.store.query, server.id);
+  if (flags.json) {
+    const rows = stored.tools.map((tool) => ({
+      name: tool.name,
+      state: tool.state,
+      reason: tool.reason === "" ? undefined : tool.reason,
+      hash: tool.accepted?.hash,
+      pendingHash: tool.pending?.hash,
+      class: tool.class,
+      risk: tool.risk,
+      findings: tool.findings,
+    }));
+    ports.terminal.out(`${JSON.stringify(rows)}\n`);
+    return;
+  }
+  if (stored.tools.length === 0) {
+    ports.terminal.err(`No tools of \`${server.name}\` have been seen yet: a running gateway looks at its servers when it starts.\n`);
+    return;
+  }
+  const rows = stored.tools.map((tool) => [
+    tool.name,
+    tool.accepted?.hash.slice(0, 12) ?? "-",
+    STATE_WORDS[tool.state] + (tool.reason === "" ? "" : ` (${tool.reason})`),
+  ]);
+  ports.terminal.out(printTable(["TOOL", "HASH", "STATE"], rows));
+}
+
+function printDifference(difference: ToolDifference): string {
+  const lines = [`${difference.name}: ${STATE_WORDS[difference.state]}${difference.reason === "" ? "" : ` (${difference.reason})`}`];
+  for (const { pointer, before, after } of difference.changes) {
+    if (before !== undefined) lines.push(`  - ${pointer === "" ? "/" : pointer}: ${printJson(before)}`);
+    if (after !== undefined) lines.push(`  + ${pointer === "" ? "/" : pointer}: ${printJson(after)}`);
+  }
+  if (difference.isCut) lines.push("  … and more");
+  return `${lines.join("\n")}\n`;
+}
+
+async function diff(context: CommandContext, folder: OpenFolder, name: string, flags: FolderFlags): Promise<void> {
+  const { terminal } = context.ports;
+  const server = await findServer(folder, name);
+  const differences = diffTools((await readStoredServer(folder.store.query, server.id)).tools);
+  if (flags.json) {
+    const changes = (difference: ToolDifference) =>
+      `[${difference.changes.map((change) => `{"pointer":${JSON.stringify(change.pointer)},"before":${change.before === undefined ? "null" : printJson(change.before)},"after":${change.after === undefined ? "null" : printJson(change.after)}}`).join(",")}]`;
+    terminal.out(
+      `[${differences.map((one) => `{"name":${JSON.stringify(one.name)},"state":"${one.state}","changes":${changes(one)}}`).join(",")}]\n`,
+    );
+  } else if (differences.length === 0) terminal.out(`The tools of \`${server.name}\` are as they were accepted.\n`);
+  else for (const difference of differences) terminal.out(printDifference(difference));
+  if (differences.length > 0) context.exit(EXIT_NO);
+}
+
+async function accept(
+  context: CommandContext,
+  folder: OpenFolder,
+  name: string,
+  names: readonly string[],
+  flags: AcceptFlags,
+): Promise<void> {
+  const { terminal } = context.ports;
+  if ((names.length === 0) === (flags.all !== true)) {
+    throw new FailureError({
+      code: "usage",
+      message: "Name the tools to accept, or say `--all`.",
+      hint: "`sallyport server diff` shows what differs.",
+    });
+  }
+  const server = await findServer(folder, name);
+  const by = actorOf(context.ports);
+  const acceptance = await folder.store.write(async (batch) => {
+    const done = await acceptTools(batch, server.id, flags.all ? "all" : names, { by, nowMs: folder.clock.now() });
+    for (const tool of [...done.accepted, ...done.removed]) {
+      const action = done.accepted.includes(tool) ? "tool.accepted" : "tool.forgotten";
+      folder.audit.append(batch, { kind: "admin", server: server.name, actor: by, action, object: tool });
+    }
+    return done;
+  });
+  if (flags.json) terminal.out(`${JSON.stringify(acceptance)}\n`);
+  else {
+    for (const tool of acceptance.accepted) terminal.out(`accepted   ${tool}\n`);
+    for (const tool of acceptance.removed) terminal.out(`forgotten  ${tool}\n`);
+    for (const { name: tool, reason } of acceptance.refused) terminal.err(`not accepted: ${tool}: ${reason}\n`);
+    if (acceptance.accepted.length + acceptance.removed.length + acceptance.refused.length === 0)
+      terminal.out("There was nothing to accept.\n");
+  }
+  if (acceptance.refused.length > 0) context.exit(EXIT_NO);
+}

@@ -1,0 +1,267 @@
+/**
+ * `sallyport run`: one stdio server wrapped for one local client, with the same engine, limits and log as the gateway. Any
+ * number of them share a data folder. The command's exit code becomes ours.
+ */
+import { readFileSync, watchFile, unwatchFile } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { startUpkeep } from "./audit/upkeep.ts";
+import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
+import type { Access } from "./gateway/access.ts";
+import { ActiveCount } from "./gateway/active.ts";
+import type { Desk, Endpoint } from "./gateway/desk.ts";
+import { HoldTable } from "./gateway/holds.ts";
+import { RoundTable } from "./gateway/rounds.ts";
+import { createServedTools } from "./gateway/served-tools.ts";
+import { SessionTable } from "./gateway/session.ts";
+import { createStdioFace } from "./gateway/stdio-face.ts";
+import { createStdioLink } from "./gateway/stdio-link.ts";
+import type { GrantRecord } from "./identity/grant.ts";
+import { createId } from "./kernel/id.ts";
+import { FailureError, formatFailure, type Result, succeed } from "./kernel/failure.ts";
+import { asData } from "./mcp/refusal.ts";
+import { writeRequest } from "./mcp/rewrite.ts";
+import type { Log } from "./observe/log.ts";
+import { compilePolicy } from "./policy/compile.ts";
+import { loadOperators } from "./policy/operators/registry.ts";
+import { parsePolicy } from "./policy/parse.ts";
+import { hashPolicy } from "./policy/print.ts";
+import type { ActivePolicy } from "./revision/revision-index.ts";
+import { listServers, putServer } from "./revision/server.ts";
+import { readGeneration } from "./store/generation.ts";
+import { askServer } from "./upstream/ask-server.ts";
+import { collectTools, LIST_TIMEOUT_MS, type ServerListing } from "./upstream/list-tools.ts";
+import { type ChildExit, createChildEnvironment } from "./upstream/stdio-upstream.ts";
+import { ARGUMENT_PURPOSE } from "./vault/keys.ts";
+import { VERSION } from "./version.ts";
+
+const DRAIN_TIMEOUT_MS = 10_000;
+const POLICY_POLL_MS = 1_000;
+
+export interface RunOptions {
+  readonly policyFile: string;
+  readonly server: string;
+  readonly identity: string | undefined;
+  readonly dataDir: string | undefined;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Log;
+  readonly input: NodeJS.ReadableStream;
+  readonly output: NodeJS.WritableStream;
+  /** Settles when the process is told to stop. */
+  readonly stopping: Promise<void>;
+}
+
+/** Runs until the client or the server has gone; gives the exit code. */
+export async function runStdio(options: RunOptions): Promise<number> {
+  await loadOperators();
+  const policy = { current: loadPolicy(options) };
+  const dir = path.resolve(options.dataDir ?? findDataFolder(options.env));
+  const folder = await openDataFolder({ dir, env: options.env });
+  try {
+    return await wrap(options, folder, policy);
+  } finally {
+    await folder.close();
+  }
+}
+
+function loadPolicy(options: RunOptions): ActivePolicy {
+  const file = options.policyFile;
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    throw new FailureError({
+      code: "not_found",
+      message: `The policy \`${file}\` can't be read.`,
+      hint: "Name a policy with `--policy FILE`.",
+    });
+  }
+  const parsed = parsePolicy(text, { file });
+  if (!parsed.ok) throw new FailureError(parsed.failures);
+  const name = path.basename(file).replace(/\.[^.]+$/, "");
+  const compiled = compilePolicy(parsed.value);
+  return { id: `run/${options.server}`, name, server: options.server, revision: hashPolicy(parsed.value), compiled };
+}
+
+async function findServerId(folder: DataFolder, name: string): Promise<string> {
+  const known = (await listServers(folder.store.query)).find((server) => server.name === name);
+  if (known) return known.id;
+  const put = await folder.store.write((batch) =>
+    putServer(batch, { name, origin: "cli", upstream: "", by: "run", nowMs: folder.clock.now() }),
+  );
+  if (!put.ok) throw new FailureError(put.failures);
+  return put.value.id;
+}
+
+function createGrant(options: RunOptions, nowMs: number): GrantRecord {
+  return {
+    id: `run/${options.server}`,
+    label: options.server,
+    identity: options.identity ?? os.userInfo().username,
+    owner: undefined,
+    tags: {},
+    servers: new Map([[options.server, options.server]]),
+    origin: "cli",
+    present: true,
+    tokenId: undefined,
+    expiresMs: undefined,
+    createdMs: nowMs,
+    createdBy: "run",
+    rotatedMs: undefined,
+    rotatedBy: undefined,
+    revokedMs: undefined,
+    revokedBy: undefined,
+  };
+}
+
+/** One grant and one policy, both of this process; the tools are the store's. */
+function createRunAccess(folder: DataFolder, grant: GrantRecord, policy: { readonly current: ActivePolicy }): Access {
+  let version = 0;
+  let epoch = -1;
+  let generation = -1;
+  return {
+    async look() {
+      const next = folder.store.readEpoch();
+      if (next === epoch) return next;
+      const read = await readGeneration(folder.store.query);
+      if (read !== generation) version++;
+      generation = read;
+      epoch = next;
+      return next;
+    },
+    get version() {
+      return version;
+    },
+    findGrant: () => ({ grant }),
+    findPolicy: () => policy.current,
+    hasChanged: async (batch) => (await readGeneration(batch)) !== generation,
+    isCurrent: async () => true,
+  };
+}
+
+async function wrap(options: RunOptions, folder: DataFolder, policy: { current: ActivePolicy }): Promise<number> {
+  const { log, server } = options;
+  const id = await findServerId(folder, server);
+  const grant = createGrant(options, folder.clock.now());
+  const access = createRunAccess(folder, grant, policy);
+  const exited = Promise.withResolvers<ChildExit>();
+  const link = createStdioLink({
+    command: options.command,
+    args: options.args,
+    environment: createChildEnvironment(options.env, {}),
+    onMessage: (bytes, kind) => face.takeServerMessage(bytes, kind),
+    onStderr: (line) => log.info("server.stderr", line, { server }),
+    onDropped: (reason) => log.warn("server.dropped", `A message of the server was dropped: ${reason}.`),
+    onExit: (exit) => exited.resolve(exit),
+  });
+  const list = async (): Promise<Result<ServerListing>> => {
+    if (!face.isOpen)
+      return { ok: false, failures: [{ code: "upstream_unavailable", message: "The client has not opened the conversation yet." }] };
+    return await listTools(link, folder);
+  };
+  const tools = createServedTools({
+    store: folder.store,
+    serverId: id,
+    mode: "accept",
+    classes: {},
+    now: () => folder.clock.now(),
+    list,
+    onObserved: ({ isFirst, accepted, changed, added }) => {
+      if (isFirst) log.info("tools.accepted", `The first list of \`${server}\` is accepted: ${accepted.length} tools.`);
+      else
+        log.warn(
+          "tools.drifted",
+          `Tools of \`${server}\` are quarantined: ${changed.length} changed, ${added.length} new. See \`sallyport server diff ${server}\`.`,
+        );
+    },
+    onFailed: (message) => log.warn("server.unavailable", `The tools of \`${server}\` can't be listed: ${message}`),
+  });
+  const endpoint: Endpoint = { id, name: server, upstream: link, tools, scan: undefined, extraMeta: [] };
+  const desk: Desk = {
+    organisation: folder.organisation,
+    version: VERSION,
+    clock: folder.clock,
+    store: folder.store,
+    limits: folder.limits,
+    audit: folder.audit,
+    access,
+    rounds: new RoundTable(),
+    sessions: new SessionTable(),
+    holds: new HoldTable(),
+    active: new ActiveCount(),
+    argumentKey: folder.keys.deriveKey(ARGUMENT_PURPOSE),
+    recordValues: false,
+    say: (words) => log.warn("gateway", words),
+  };
+  const { input, output } = options;
+  const face = createStdioFace({
+    desk,
+    who: { grant, bearer: "", endpoint },
+    write: (line) => output.write(line),
+    onDrain: (act) => void output.once("drain", act),
+  });
+  await access.look();
+  await tools.sync(access.version);
+  const stopUpkeep = startUpkeep({ store: folder.store, audit: folder.audit });
+  const stopWatching = watchPolicy(options, policy);
+  const inputEnded = new Promise<void>((resolve) => {
+    input.on("data", (chunk: Buffer) => face.push(chunk));
+    input.once("end", resolve);
+    input.once("close", resolve);
+  });
+  await Promise.race([inputEnded, options.stopping, exited.promise]);
+  await face.drained(DRAIN_TIMEOUT_MS);
+  const asked = link.child.isRunning;
+  const exit = await link.child.stop();
+  stopWatching();
+  await stopUpkeep();
+  return tellExit(exit, asked, log);
+}
+
+/** A server that we told to stop has ended well; one that ended by itself gives its own code. */
+function tellExit(exit: ChildExit, asked: boolean, log: Log): number {
+  if (exit.failure !== undefined) {
+    log.error("server.failed", `The server could not be started: ${exit.failure}.`);
+    return 2;
+  }
+  if (asked) return 0;
+  if (exit.code !== 0)
+    log.error("server.ended", `The server ended by itself: ${exit.code === null ? `signal ${exit.signal}` : `code ${exit.code}`}.`);
+  return exit.code ?? 1;
+}
+
+/** A changed policy file holds from the next call on; a bad one changes nothing and is told. */
+function watchPolicy(options: RunOptions, policy: { current: ActivePolicy }): () => void {
+  const reload = (): void => {
+    try {
+      const next = loadPolicy(options);
+      if (next.revision === policy.current.revision) return;
+      policy.current = next;
+      options.log.info("policy.reloaded", `The changed policy \`${options.policyFile}\` is in force.`);
+    } catch (error) {
+      const failures = error instanceof FailureError ? error.failures.map(formatFailure).join(" ") : String(error);
+      options.log.error("policy.refused", `${failures} The policy in force stays.`);
+    }
+  };
+  watchFile(options.policyFile, { interval: POLICY_POLL_MS, persistent: false }, reload);
+  return () => unwatchFile(options.policyFile, reload);
+}
+
+async function listTools(link: ReturnType<typeof createStdioLink>, folder: DataFolder): Promise<Result<ServerListing>> {
+  const signal = AbortSignal.timeout(LIST_TIMEOUT_MS);
+  const nowMs = folder.clock.now();
+  const collected = await collectTools((cursor) => {
+    const id = `sallyport-${createId(nowMs)}`;
+    const body = writeRequest(id, "tools/list", cursor === undefined ? undefined : asData({ cursor })).toString();
+    return askServer(link, { method: "POST", id, body, headers: {}, signal });
+  });
+  if (!collected.ok) return collected;
+  const verdict = { era: "legacy", revision: "2025-11-25", atMs: nowMs } as const;
+  return succeed({
+    verdict,
+    introduction: { serverInfo: undefined, capabilities: asData({}), instructions: undefined },
+    tools: collected.value,
+  });
+}
