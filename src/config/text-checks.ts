@@ -55,7 +55,7 @@ export const checkPath: TextCheck = (text) => (text === "" || text.includes("\0"
 export const checkEmail: TextCheck = byPattern(/^[^\s@<>,;:"()[\]\\]{1,64}@[^\s@<>,;:"()[\]\\]{1,190}$/, "This must be an e-mail address.");
 
 export const checkToken: TextCheck = (text) => {
-  const length = [...text].length;
+  const { length } = Array.from(text);
   if (length < MIN_TOKEN_CHARACTERS) return `A token needs at least ${MIN_TOKEN_CHARACTERS} characters; this one has ${length}.`;
   if (length > MAX_TOKEN_CHARACTERS) return `A token has at most ${MAX_TOKEN_CHARACTERS} characters.`;
   if (!/^[\x20-\x7e]*$/.test(text) || text.trim() !== text) {
