@@ -62,6 +62,11 @@ class StoredLimits implements Limits {
   /** What is remembered holds in this group, or is forgotten. */
   #enter(batch: Batch): CounterTable {
     if (this.#batch === batch && this.#table) return this.#table;
+    // First of all, because a batch that has ended throws here and must leave no trace.
+    batch.afterRollback(() => {
+      this.#ledger.forget();
+      this.#batch = undefined;
+    });
     assert(this.#ledger.dirty.size === 0, "counts of an earlier group were not written");
     // Asked once for each group: within it nobody else can commit, and what this process announces in it is its own.
     const { counters, families } = this.#ledger;
@@ -70,21 +75,17 @@ class StoredLimits implements Limits {
     this.#batch = batch;
     this.#table = new CounterTable(batch, this.#ledger);
     this.#saving = false;
-    batch.afterRollback(() => {
-      this.#ledger.forget();
-      this.#batch = undefined;
-    });
     return this.#table;
   }
 
   /** What is remembered may not be what is stored: the group must not commit, even where its job goes on. */
   #spoil(batch: Batch, error: unknown): unknown {
-    batch.beforeCommit({}, () => Promise.reject(error as Error));
+    if (batch === this.#batch) batch.beforeCommit({}, () => Promise.reject(error as Error));
     return error;
   }
 
   #saveLater(batch: Batch): void {
-    if (this.#saving || this.#ledger.dirty.size === 0) return;
+    if (batch !== this.#batch || this.#saving || this.#ledger.dirty.size === 0) return;
     this.#saving = true;
     // A key of its own each time: what is changed by a later hook of the same group is saved too.
     batch.beforeCommit({}, async () => {

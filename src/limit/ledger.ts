@@ -62,7 +62,7 @@ export class Ledger {
   readonly #calendars: Calendars;
   readonly #names = new CountNames();
   readonly #windows = new WeakMap<LimitSpec, Window>();
-  #settled = new WeakSet<Reservation>();
+  readonly #settled = new WeakSet<Reservation>();
 
   constructor(clock: Clock | undefined, calendars: Calendars) {
     this.#clock = clock;

@@ -1,4 +1,5 @@
 /** Limits that live in memory alone: the same algorithm, and what is remembered is all there is. For policy test files. */
+import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { Charge } from "../policy/decision.ts";
 import { Calendars } from "./calendar.ts";
 import type { Counter } from "./counter.ts";
@@ -6,10 +7,12 @@ import { type Family, Ledger, type Shelf } from "./ledger.ts";
 import type { MemoryLimits, Outcome, Parties, PeekAnswer, Reservation, TakeAnswer } from "./limits.ts";
 
 const PRUNE_FROM = 4096;
+/** Refunds that are remembered, so that a copy of a reservation gives back nothing more. */
+const MAX_REFUNDS = 65_536;
 
 class MemoryShelf implements Shelf {
   readonly #ledger: Ledger;
-  readonly #refunded = new Set<string>();
+  readonly #refunded = new BoundedMap<string, true>(MAX_REFUNDS);
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
   }
@@ -23,8 +26,8 @@ class MemoryShelf implements Shelf {
     return this.#ledger.forgetExpired(nowMs, family);
   }
   async markRefund(reservation: string): Promise<boolean> {
-    if (this.#refunded.has(reservation)) return false;
-    this.#refunded.add(reservation);
+    if (this.#refunded.get(reservation)) return false;
+    this.#refunded.set(reservation, true);
     return true;
   }
 }

@@ -157,6 +157,19 @@ test("a group in which a count could not be read is undone, even where its job g
   expect([(await take([charge], parties, START)).ok, (await take([charge], parties, START)).ok]).toEqual([true, false]);
 });
 
+test("a take that comes after its group has ended takes nothing and leaves nothing behind", async () => {
+  const { store, limits, take } = await openLimits();
+  const charge = chargeOf(limitOf({ max: 1 }));
+  const dead = await store.write(async (batch) => batch);
+  const write = store.write(async (batch) => {
+    const answer = await limits.take(batch, [charge], parties, START);
+    const late = await limits.take(dead, [charge], parties, START).catch(String);
+    return [answer.ok, late, (await limits.take(batch, [charge], parties, START)).ok];
+  });
+  expect(await write).toEqual([true, expect.stringContaining("after its group had ended"), false]);
+  expect((await take([charge], parties, START)).ok).toBe(false);
+});
+
 test("an announced change in the same group loses no count", async () => {
   const { store, limits, take } = await openLimits();
   const charge = chargeOf(limitOf({ max: 3 }));
