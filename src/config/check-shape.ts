@@ -64,7 +64,7 @@ export function checkShape(value: Json, shape: Shape, pointer: string, context: 
       }
       return object;
     }
-    case "object":
+    default:
       if (!isJsonObject(value)) return reportType(value, "an object", pointer, report);
       return checkObject(value, shape, pointer, context);
   }

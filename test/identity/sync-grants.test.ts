@@ -88,6 +88,16 @@ describe("grants of the file", () => {
     expect((await find(TWO)).grant?.label).toBe("alice");
   });
 
+  it("are only judged in a dry run", async () => {
+    await sync(fileGrant("alice", ONE));
+    const before = await readGeneration(store.query);
+    const dry = await store.write((batch) => syncGrants(batch, [fileGrant("ci", TWO)], { key: KEY, nowMs: NOW_MS, dryRun: true }));
+    expect(unwrap(dry).changes.map(({ action, grant }) => `${action} ${grant}`)).toEqual(["grant.removed alice", "grant.added ci"]);
+    expect(await readGeneration(store.query)).toBe(before);
+    expect((await find(ONE)).grant?.label).toBe("alice");
+    expect((await find(TWO)).grant).toBeUndefined();
+  });
+
   it("can't be rotated by hand", async () => {
     await sync(fileGrant("alice", ONE));
     const result = await store.write((batch) => rotateGrant(batch, "alice", { ...act, key: KEY, randomBytes }));

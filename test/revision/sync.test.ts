@@ -11,7 +11,7 @@ import { listServers, putServer, removeServer, syncServers } from "../../src/rev
 import { syncPolicies } from "../../src/revision/sync-policies.ts";
 import { readGeneration } from "../../src/store/generation.ts";
 import type { Store } from "../../src/store/store.ts";
-import { countingPolicy, filePolicy, NOW_MS, openRevisions, policyOf, serverOf, unwrap } from "./open-revisions.ts";
+import { countingPolicy, filePolicy, makeFolder, NOW_MS, openRevisions, policyOf, serverOf, unwrap } from "./open-revisions.ts";
 
 let store: Store;
 type Synced = Result<{ readonly changes: readonly { readonly action: string; readonly name: string }[] }>;
@@ -52,6 +52,12 @@ describe("servers of the file", () => {
     const rows = await store.write((batch) => batch.all("SELECT * FROM server"));
     expect(rows).toHaveLength(1);
     expect(JSON.stringify(rows)).not.toMatch(/canary|example\.com/);
+  });
+
+  it("are only judged in a dry run", async () => {
+    const dry = await store.write((batch) => syncServers(batch, [serverOf("a")], { nowMs: NOW_MS, dryRun: true }));
+    expect(told(dry)).toEqual(["server.added a"]);
+    expect(await listServers(store.query)).toEqual([]);
   });
 
   it("can't take the place of one made by hand, and are not changed by hand", async () => {
@@ -169,6 +175,21 @@ describe("the index of revisions", () => {
     expect(again).not.toBe(first);
     expect(again?.compiled).toBe(first?.compiled);
     expect(await index.activePolicy("three")).toBeUndefined();
+  });
+
+  it("sees a change that another process made", async () => {
+    const folder = makeFolder();
+    const [mine, other] = [await openRevisions(folder), await openRevisions(folder)];
+    const index = createRevisionIndex(mine);
+    const put = (description: string): Promise<unknown> =>
+      other.write((batch) =>
+        syncPolicies(batch, [filePolicy("one", "a", policyOf({ description }))], { nowMs: NOW_MS, hasClasses: () => true }),
+      );
+    for (const description of ["first", "second", "third"]) {
+      await put(description);
+      index.refresh(await readGeneration(mine.query));
+      expect((await index.activePolicy("one"))?.revision).toBe(hashPolicy(policyOf({ description })));
+    }
   });
 
   it("decides by the compiled document", async () => {
