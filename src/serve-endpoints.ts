@@ -10,10 +10,11 @@ import { createServedTools } from "./gateway/served-tools.ts";
 import type { Log } from "./observe/log.ts";
 import { listServers } from "./revision/server.ts";
 import { createAddressGuard } from "./upstream/address-guard.ts";
-import { createCredentialScan } from "./upstream/credential-scan.ts";
+import { createCredentialScan, MAX_SECRETS } from "./upstream/credential-scan.ts";
 import { createHttpUpstream } from "./upstream/http-upstream.ts";
 import { listServerTools } from "./upstream/list-tools.ts";
 import type { Observation } from "./upstream/observe-list.ts";
+import { listServerSecrets } from "./upstream/server-secrets.ts";
 import type { EraVerdict } from "./upstream/server-session.ts";
 
 export const CLIENT_NAME = "sallyport";
@@ -88,7 +89,8 @@ export class EndpointTable {
       onObserved: (observation) => this.#tell(config.name, observation),
       onFailed: (message) => this.#log.warn("server.unavailable", `The tools of \`${config.name}\` can't be listed: ${message}`),
     });
-    const scan = createCredentialScan(config.credentials);
+    const secrets = new Set([...config.credentials, ...listServerSecrets({ url: config.url, headers: config.headers })]);
+    const scan = createCredentialScan([...secrets].slice(0, MAX_SECRETS));
     return { id, name: config.name, upstream, tools, scan: scan.isEmpty ? undefined : scan, extraMeta: config.meta };
   }
 

@@ -6,6 +6,9 @@
  * The first three stand in the face that the client uses; here a request is known, and everything else happens in order.
  * A stop goes straight to the record and the reply. Whatever throws ends the exchange, closed.
  */
+import { writeRefusal } from "../mcp/answers.ts";
+import { checkParamHeaders } from "../mcp/param-headers.ts";
+import type { Refusal } from "../mcp/refusal.ts";
 import type { Denial } from "../policy/decision.ts";
 import { denyUnavailable } from "../policy/refusal.ts";
 import type { Channel } from "./channel.ts";
@@ -13,6 +16,7 @@ import { decide } from "./decide.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import { forward } from "./forward.ts";
+import { recordRefusal } from "./one-way.ts";
 import { writeDenial } from "./reply.ts";
 import { recordDenial, spend, wordsOf } from "./spend.ts";
 
@@ -23,16 +27,27 @@ export const MAX_JUDGEMENTS = 8;
 export type Renew = (exchange: Exchange) => Promise<boolean>;
 
 export async function pass(desk: Desk, exchange: Exchange, channel: Channel, renew: Renew): Promise<void> {
-  const denial = await judge(desk, exchange, renew);
-  if (denial === undefined) return await forward(desk, exchange, channel);
-  channel.answer(200, writeDenial(exchange, denial));
+  const stopped = await judge(desk, exchange, renew);
+  if (stopped === undefined) return await forward(desk, exchange, channel);
+  if ("decision" in stopped) return channel.answer(200, writeDenial(exchange, stopped));
+  await recordRefusal(desk, exchange, stopped);
+  channel.answer(stopped.status, writeRefusal(stopped));
+}
+
+/** A tool's own headers are asked for last, so that they tell nothing of a tool that the grant may not call. */
+function findHeaderMismatch(exchange: Exchange): Refusal | undefined {
+  const { subject, tool, headers, request } = exchange;
+  if (exchange.claim.era !== "modern" || subject.kind !== "tool_call" || !tool || !headers) return undefined;
+  return checkParamHeaders(tool.paramHeaders, subject.args, headers, request.id);
 }
 
 /** `undefined`: counted, on record, free to go. */
-async function judge(desk: Desk, exchange: Exchange, renew: Renew): Promise<Denial | undefined> {
+async function judge(desk: Desk, exchange: Exchange, renew: Renew): Promise<Denial | Refusal | undefined> {
   for (let count = 0; count < MAX_JUDGEMENTS; count++) {
     const decision = decideClosed(desk, exchange);
     if (decision.decision === "deny") return await recordDenial(desk, exchange, decision);
+    const mismatch = findHeaderMismatch(exchange);
+    if (mismatch) return mismatch;
     const spent = await spend(desk, exchange, decision);
     if (spent === "passed") return undefined;
     if (spent !== "stale") return spent.denial;

@@ -1,7 +1,7 @@
 /**
  * JSON values as they are judged. A number whose spelling JavaScript prints back unchanged is a `number`; every other
  * one (`1.0`, `12345678901234567890`, `1e3`) is a `JsonNumber` that keeps its spelling, so that no digit is ever lost.
- * Objects have no prototype: `__proto__` and `constructor` are keys like any other.
+ * Objects inherit nothing: `__proto__` and `constructor` are keys like any other.
  */
 
 /** A number that a double, printed again, would spell differently. */
@@ -56,9 +56,13 @@ export function readMember(object: JsonObject, key: string): Json | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
-/** An empty object without a prototype, to be filled by whoever makes it. */
+/** A constructor whose objects inherit nothing: as bare as `Object.create(null)`, and filled several times as fast. */
+const Bare = function () {} as unknown as new () => Record<string, Json>;
+Bare.prototype = Object.freeze(Object.create(null));
+
+/** An empty object that inherits nothing, to be filled by whoever makes it. */
 export function createJsonObject(): Record<string, Json> {
-  return Object.create(null) as Record<string, Json>;
+  return new Bare();
 }
 
 /** Compact JSON text; numbers keep their spelling. */

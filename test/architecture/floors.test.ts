@@ -104,7 +104,7 @@ describe("the house", () => {
   });
 
   it("keeps every file to one thing", () => {
-    const lines = sources.map((source) => [source.file, source.text.split("\n").length] as const);
+    const lines = sources.map((source) => [source.file, source.text.split("\n").length - 1] as const);
     expect(lines.filter(([, count]) => count > 400)).toEqual([]);
   });
 
