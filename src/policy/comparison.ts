@@ -8,7 +8,7 @@ import { isJsonList, isJsonNumber, isJsonObject, type Json, jsonTypeOf } from ".
 import type { Operator } from "./document.ts";
 import { readExactNumber } from "./exact-number.ts";
 import { compilePattern } from "./operators/pattern.ts";
-import { compileTextOperator, type TextOperatorName } from "./operators/registry.ts";
+import { compileTextOperator } from "./operators/registry.ts";
 import type { OperatorFault } from "./operators/text-operator.ts";
 import { MISSING, TRUE, type Truth, truthOf, turn, WRONG } from "./truth.ts";
 
@@ -156,7 +156,7 @@ function lengthOf(value: Json): number | undefined {
   return isJsonObject(value) ? Object.keys(value).length : undefined;
 }
 
-function compileText(op: TextOperatorName, value: Json, allow: Json | undefined): CompiledOperator {
+function compileText(op: Operator, value: Json, allow: Json | undefined): CompiledOperator {
   const compiled = compileTextOperator(op, value, allow);
   if ("faults" in compiled) return compiled;
   const { operator } = compiled;
@@ -164,7 +164,7 @@ function compileText(op: TextOperatorName, value: Json, allow: Json | undefined)
     judge: (found, every) => {
       if (found === undefined) return MISSING;
       const parts = typeof found === "string" ? operator.judge(found) : undefined;
-      // A text of no parts at all says nothing that could be judged.
+      // A text of no parts at all would say nothing that could be judged.
       if (parts === undefined || parts.length === 0) return WRONG;
       return truthOf(every ? parts.every(Boolean) : parts.some(Boolean));
     },

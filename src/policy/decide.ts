@@ -2,6 +2,7 @@
  * Steps 4 to 9 for one call, and what steps 10 and 11 need: the first denial wins. One road for calls, lists and
  * explanations; a trace only listens. An error inside a step is a denial, never a pass.
  */
+import { compareCodePoints } from "../kernel/canonical-json.ts";
 import { isJsonObject, type JsonObject } from "../kernel/json.ts";
 import { judgeConditions } from "./condition.ts";
 import type { ApprovalAsk, CallContext, Charge, Decision, Denial, Permission, ToolCall, ToolFacts, Visibility } from "./decision.ts";
@@ -99,7 +100,8 @@ function findArgumentFault(validation: ValidationPlan, args: JsonObject, tool: T
   if (validation.deniesUnknown) {
     const known = tool?.inputSchema?.properties;
     const unknown = Object.keys(args).filter((name) => !validation.known.has(name) && !known?.has(name));
-    if (unknown.length > 0) return `Not known: ${tellNames(unknown)}.`;
+    // In one order, whatever the order of the arguments.
+    if (unknown.length > 0) return `Not known: ${tellNames(unknown.sort(compareCodePoints))}.`;
   }
   return validation.schema?.check(args);
 }

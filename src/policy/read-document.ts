@@ -10,8 +10,9 @@ import { readYaml } from "./read-yaml.ts";
 
 export type DocumentFormat = "json" | "yaml";
 
-/** UTF-16 units of a document's text. */
-export const MAX_DOCUMENT_CHARACTERS: number = 4 * 1024 * 1024;
+/** UTF-16 units of a document's text; YAML takes far longer to read. */
+export const MAX_JSON_CHARACTERS: number = 4 * 1024 * 1024;
+export const MAX_YAML_CHARACTERS: number = 2 * 1024 * 1024;
 /** Nesting of a document. */
 export const MAX_DOCUMENT_DEPTH = 64;
 
@@ -58,7 +59,7 @@ export function scanDocument(text: string, options: DocumentOptions = {}): Scann
     ...(pointer === undefined ? {} : { pointer }),
   });
   const code = format === "json" ? "invalid_json" : "invalid_yaml";
-  if (body.length > MAX_DOCUMENT_CHARACTERS) {
+  if (body.length > (format === "json" ? MAX_JSON_CHARACTERS : MAX_YAML_CHARACTERS)) {
     const failure: Failure = { code, message: "The document is too long to be read.", at: at(0, "") };
     return { value: undefined, place: (pointer) => at(0, pointer), failures: [failure] };
   }
