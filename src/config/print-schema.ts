@@ -57,7 +57,7 @@ function describeShape(shape: Shape): Schema {
       const names = shape.names.pattern === undefined ? {} : { propertyNames: { pattern: shape.names.pattern } };
       return { description, type: "object", ...names, additionalProperties: describeShape(shape.values), maxProperties: shape.max };
     }
-    case "object":
+    default:
       return describeObject(shape);
   }
 }
