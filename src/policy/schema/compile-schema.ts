@@ -139,7 +139,7 @@ class Compiler {
     };
     const followDynamic = (keyword: string): ReadonlyMap<Place["resource"], SchemaNode> | undefined => {
       const target = this.#atlas.resolve(sound.get(keyword) as string, resource);
-      if ("problem" in target || (keyword === "$dynamicRef" && target.anchor === "") || keyword === "$ref") return undefined;
+      if ("problem" in target || keyword === "$ref") return undefined;
       if (!target.resource.dynamicAnchors.has(target.anchor)) return undefined;
       this.keepsScopes = true;
       const nodes = new Map<Place["resource"], SchemaNode>();

@@ -3,7 +3,7 @@
  * RFC 2673, IPv6 by RFC 4291 without a zone, mailboxes by RFC 5321. ASCII alone.
  */
 import { isIPv6 } from "node:net";
-import { domainToASCII, domainToUnicode } from "node:url";
+import { domainToUnicode } from "node:url";
 
 const MAX_HOST_CHARACTERS = 253;
 const MAX_LABEL_CHARACTERS = 63;
@@ -11,6 +11,8 @@ const MAX_LOCAL_CHARACTERS = 64;
 const MAX_MAILBOX_CHARACTERS = 254;
 
 const LABEL = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/i;
+/** Letters, digits and marks, and what RFC 5892 allows by context; no symbols, which browsers' rules would let pass. */
+const IDNA_LABEL = /^(?!\p{M})[-\p{L}\p{Mn}\p{Mc}\p{Nd}\u00b7\u0375\u05f3\u05f4\u30fb\u200c\u200d]+$/u;
 const OCTET = /^(?:0|[1-9]\d{0,2})$/;
 const DOT_STRING = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/i;
 const QUOTED_STRING = /^"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"$/;
@@ -22,7 +24,7 @@ function isLabel(label: string): boolean {
   const lower = label.toLowerCase();
   if (!lower.startsWith("xn--")) return false;
   const name = domainToUnicode(lower);
-  return name !== "" && name !== lower && domainToASCII(name) === lower;
+  return name !== "" && name !== lower && IDNA_LABEL.test(name);
 }
 
 export function isHostname(text: string): boolean {

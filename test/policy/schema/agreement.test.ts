@@ -77,6 +77,8 @@ function schemaOf(modern: boolean): Arbitrary<unknown> {
       ? {
           prefixItems: subs,
           items: sub,
+          unevaluatedItems: sub,
+          unevaluatedProperties: sub,
           minContains: count,
           maxContains: count,
           dependentRequired: dictionary(key, names, { maxKeys: 2 }),

@@ -1,7 +1,7 @@
 /** Numbers are compared as they are written, never as doubles: bounds, multiples, whole numbers. */
 import { bigInt, assert as check, integer, property, tuple } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { toJson } from "../../../src/kernel/json.ts";
+import { JsonNumber, toJson } from "../../../src/kernel/json.ts";
 import { judgeByInput, judgeByPolicy, listSurprises, type Row, readJson } from "./read.ts";
 
 const ROWS: readonly Row[] = [
@@ -136,4 +136,10 @@ test("a product is a multiple of its factor, and nothing beside it is", () => {
 test("doubles of plain data are the numbers that they print", () => {
   expect(judgeByPolicy(toJson({ multipleOf: 0.1 }))(toJson(0.3))).toBeUndefined();
   expect(judgeByPolicy(toJson({ maximum: 0.3 }))(toJson(0.1 + 0.2))).toBeDefined();
+});
+
+test("a number beyond what can be compared fits no bound", () => {
+  for (const keyword of ["minimum", "maximum", "multipleOf"]) {
+    expect(judgeByPolicy(toJson({ [keyword]: 2 }))(new JsonNumber("1e9999"))).toBeDefined();
+  }
 });

@@ -225,6 +225,17 @@ test("a reference may name what no keyword makes a schema, whose identifiers are
   expect(listSurprises({ about: "", schema: "", good: ['{"p":{"a":1}}'], bad: ['{"p":{"a":"x"}}'] }, judge)).toEqual([]);
 });
 
+test("what is named below another resource belongs to that one", () => {
+  const schema =
+    '{"$ref":"#/$defs/e/x-parts/p","$defs":{"e":{"$id":"http://x.test/e","x-parts":{"p":{"$ref":"#/$defs/n"}},"$defs":{"n":{"type":"number"}}}}}';
+  expect(listSurprises({ about: "", schema, good: ["1"], bad: ['"a"'] }, judgeByInput(readJson(schema)))).toEqual([]);
+});
+
+test("escapes of a pointer are read once", () => {
+  const schema = '{"$ref":"#/$defs/a~01b","$defs":{"a~1b":{"type":"number"},"a/b":{"type":"string"}}}';
+  expect(listSurprises({ about: "", schema, good: ["1"], bad: ['"a"'] }, judgeByPolicy(readJson(schema)))).toEqual([]);
+});
+
 const LOST: readonly [string, string, string][] = [
   ["another host", '{"properties":{"a":{"$ref":"https://evil.test/schema.json"}}}', "/properties/a/$ref"],
   ["the meta-schema", '{"$ref":"https://json-schema.org/draft/2020-12/schema"}', "/$ref"],

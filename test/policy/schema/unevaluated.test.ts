@@ -69,6 +69,12 @@ const ROWS: readonly Row[] = [
     bad: ['{"foo":1}'],
   },
   {
+    about: "cousins under one that sees all",
+    schema: '{"allOf":[{"properties":{"foo":{}}},{"unevaluatedProperties":false}],"unevaluatedProperties":true}',
+    good: ["{}"],
+    bad: ['{"foo":1}'],
+  },
+  {
     about: "cousins the other way round",
     schema: '{"allOf":[{"unevaluatedProperties":false},{"properties":{"foo":{}}}]}',
     bad: ['{"foo":1}'],
