@@ -10,7 +10,8 @@ export const NO_HASH: string = "0".repeat(64);
 const HASH_START = ',"hash":"';
 const HASH_TAIL_CHARACTERS: number = HASH_START.length + 64 + 2;
 const HASH_TAIL = /^,"hash":"([0-9a-f]{64})"\}$/;
-const PREV_TAIL = /,"prev":"([0-9a-f]{64})"$/;
+const PREV_TAIL_CHARACTERS: number = ',"prev":""'.length + 64;
+const PREV_TAIL = /^,"prev":"([0-9a-f]{64})"$/;
 const HEAD = /^\{"seq":([1-9]\d{0,15}),"id":"([0-9a-z]{1,64})",/;
 
 /** A line as it is stored and exported, and its hash. */
@@ -39,7 +40,7 @@ export function readLine(line: string): ReadLine | undefined {
   const own = HASH_TAIL.exec(line.slice(Math.max(0, end)))?.[1];
   const body = line.slice(0, Math.max(0, end));
   const head = HEAD.exec(body);
-  const prev = PREV_TAIL.exec(body)?.[1];
+  const prev = PREV_TAIL.exec(body.slice(-PREV_TAIL_CHARACTERS))?.[1];
   if (own === undefined || head === null || prev === undefined) return undefined;
   return { seq: Number(head[1]), id: head[2] as string, prev, hash: own, whole: hash("sha256", body) === own };
 }

@@ -110,6 +110,24 @@ const PLAIN = /^[ !#-[\]-~]*$/;
 
 const printWhole: PrintText = (text) => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
 
+/**
+ * Names of our own objects come again and again: looked up they cost a fraction of being tested. Never for texts out of a
+ * request, which would keep the whole body alive that they were cut from.
+ */
+const MAX_PRINTED_NAMES = 4096;
+const MAX_PRINTED_NAME_CHARACTERS = 128;
+const printedNames = new Map<string, string>();
+
+const printName: PrintText = (text) => {
+  const known = printedNames.get(text);
+  if (known !== undefined) return known;
+  const printed = printWhole(text);
+  if (text.length > MAX_PRINTED_NAME_CHARACTERS) return printed;
+  if (printedNames.size >= MAX_PRINTED_NAMES) printedNames.clear();
+  printedNames.set(text, printed);
+  return printed;
+};
+
 /** In a cut line control characters and halves of characters become one sign, so that no text grows by printing. */
 const printCut: PrintText = (text) => {
   const short = text.length > CUT_TEXT_CHARACTERS ? `${text.slice(0, CUT_TEXT_CHARACTERS)}…` : text;
@@ -154,29 +172,30 @@ function printValues(entry: AuditEntry): string {
 /** The members that every entry has, then those that this one has. */
 function printMembers(entry: AuditEntry, place: EntryPlace, cut: boolean): string {
   const text = cut ? printCut : printWhole;
+  const name = cut ? printCut : printName;
   let line = `{"seq":${place.seq},"id":"${place.id}","time":"${printTime(place.timeMs)}","kind":"${entry.kind}"`;
-  line += entry.server === undefined ? ',"server":null' : `,"server":${text(entry.server)}`;
-  line += entry.grant === undefined ? ',"grant":null' : `,"grant":${text(entry.grant)}`;
-  line += entry.identity === undefined ? ',"identity":null' : `,"identity":${text(entry.identity)}`;
+  line += entry.server === undefined ? ',"server":null' : `,"server":${name(entry.server)}`;
+  line += entry.grant === undefined ? ',"grant":null' : `,"grant":${name(entry.grant)}`;
+  line += entry.identity === undefined ? ',"identity":null' : `,"identity":${name(entry.identity)}`;
   line += entry.method === undefined ? ',"method":null' : `,"method":${text(entry.method)}`;
   line += entry.tool === undefined ? ',"tool":null' : `,"tool":${text(entry.tool)}`;
   line += entry.decision === undefined ? ',"decision":null' : `,"decision":"${entry.decision}"`;
-  line += entry.code === undefined ? ',"code":null' : `,"code":${text(entry.code)}`;
-  line += entry.rule === undefined ? ',"rule":null' : `,"rule":${text(entry.rule)}`;
-  line += entry.policyRevision === undefined ? ',"policyRevision":null' : `,"policyRevision":${text(entry.policyRevision)}`;
+  line += entry.code === undefined ? ',"code":null' : `,"code":${name(entry.code)}`;
+  line += entry.rule === undefined ? ',"rule":null' : `,"rule":${name(entry.rule)}`;
+  line += entry.policyRevision === undefined ? ',"policyRevision":null' : `,"policyRevision":${name(entry.policyRevision)}`;
   line += `,"requestId":${printRequestId(entry.requestId, text)}`;
-  line += entry.outcome === undefined ? ',"outcome":null' : `,"outcome":${text(entry.outcome)}`;
+  line += entry.outcome === undefined ? ',"outcome":null' : `,"outcome":${name(entry.outcome)}`;
   if (entry.exchange !== undefined) line += `,"exchange":${text(entry.exchange)}`;
   if (entry.message !== undefined) line += `,"message":${text(entry.message)}`;
   if (entry.cause !== undefined) line += `,"cause":${text(entry.cause)}`;
-  if (entry.policy !== undefined) line += `,"policy":${text(entry.policy)}`;
-  if (entry.grantId !== undefined) line += `,"grantId":${text(entry.grantId)}`;
+  if (entry.policy !== undefined) line += `,"policy":${name(entry.policy)}`;
+  if (entry.grantId !== undefined) line += `,"grantId":${name(entry.grantId)}`;
   if (entry.session !== undefined) line += `,"session":${text(entry.session)}`;
   if (entry.client !== undefined) line += printClient(entry.client, text);
-  if (entry.toolHash !== undefined) line += `,"toolHash":${text(entry.toolHash)}`;
-  if (entry.toolClass !== undefined) line += `,"toolClass":${text(entry.toolClass)}`;
-  if (entry.toolRisk !== undefined) line += `,"toolRisk":${text(entry.toolRisk)}`;
-  if (entry.classifier !== undefined) line += `,"classifier":${text(entry.classifier)}`;
+  if (entry.toolHash !== undefined) line += `,"toolHash":${name(entry.toolHash)}`;
+  if (entry.toolClass !== undefined) line += `,"toolClass":${name(entry.toolClass)}`;
+  if (entry.toolRisk !== undefined) line += `,"toolRisk":${name(entry.toolRisk)}`;
+  if (entry.classifier !== undefined) line += `,"classifier":${name(entry.classifier)}`;
   if (entry.argumentKeys !== undefined) line += `,"argumentKeys":[${entry.argumentKeys.map(text).join(",")}]`;
   if (entry.argumentCount !== undefined) line += `,"argumentCount":${entry.argumentCount}`;
   if (entry.argumentDigest !== undefined) line += `,"argumentDigest":${text(entry.argumentDigest)}`;

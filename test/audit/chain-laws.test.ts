@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NO_HASH, readLine, sealLine } from "../../src/audit/chain.ts";
 import { printEntry } from "../../src/audit/entry.ts";
 import { readPage } from "../../src/audit/read-log.ts";
+import type { Verdict } from "../../src/audit/verdict.ts";
 import { verifyExport } from "../../src/audit/verify-export.ts";
 import { verifyStore } from "../../src/audit/verify-store.ts";
-import type { Verdict } from "../../src/audit/verdict.ts";
 import { createLogWitness } from "../../src/audit/witness.ts";
-import { createIntent, createTestKeys, type Log, openLog, START_MS, toBytes } from "./fixture.ts";
 import { createAudit } from "../../src/audit/writer.ts";
+import { createIntent, createTestKeys, type Log, openLog, START_MS, toBytes } from "./fixture.ts";
 
 const ENTRIES = 12;
 let log: Log;

@@ -4,16 +4,20 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { auditMigrations } from "../../src/audit/migrations.ts";
-import { createAudit } from "../../src/audit/writer.ts";
-import { verifyStore } from "../../src/audit/verify-store.ts";
-import { createSteadyClock } from "../../src/kernel/clock.ts";
-import { openStore } from "../../src/store/open-store.ts";
-import { searchEntries } from "../../src/audit/search.ts";
 import { describeArguments, digestArguments } from "../../src/audit/describe-arguments.ts";
+import { exportLog } from "../../src/audit/export.ts";
+import { auditMigrations } from "../../src/audit/migrations.ts";
+import { searchEntries } from "../../src/audit/search.ts";
+import { verifyExport } from "../../src/audit/verify-export.ts";
+import { verifyStore } from "../../src/audit/verify-store.ts";
+import { createLogWitness } from "../../src/audit/witness.ts";
+import { createAudit } from "../../src/audit/writer.ts";
 import { printCanonicalJson } from "../../src/kernel/canonical-json.ts";
+import { createSteadyClock } from "../../src/kernel/clock.ts";
 import { toJson } from "../../src/kernel/json.ts";
+import { openStore } from "../../src/store/open-store.ts";
 import { createIntent, createTestKeys, openLog } from "./fixture.ts";
 
 let folder: string;
@@ -81,8 +85,21 @@ it("a process that is killed between intents leaves a log that verifies and lack
   await store.close();
 }, 60_000);
 
-it("processes that append at the same time leave one chain with all of their entries", async () => {
+it("processes that append at the same time leave one chain with all of their entries, which verifies meanwhile too", async () => {
+  const { store, audit } = await openFolder();
   const writers = ["a", "b", "c"].map((name) => startWriter(name, 40));
+  let writing = true;
+  const looking = (async () => {
+    let looks = 0;
+    for (; writing; looks++) {
+      expect(await verifyStore(store, { publicKey: audit.publicKey })).toMatchObject({ ok: true });
+      const pieces: Uint8Array[] = [];
+      for await (const piece of exportLog({ store, audit, clock: createSteadyClock() })) pieces.push(Buffer.from(piece));
+      expect(await verifyExport(pieces, { publicKey: audit.publicKey, log: createLogWitness(store) })).toMatchObject({ ok: true });
+      await pause(20);
+    }
+    return looks;
+  })();
   const codes = await Promise.all(
     writers.map(async (child) => {
       child.stdout?.resume();
@@ -91,7 +108,8 @@ it("processes that append at the same time leave one chain with all of their ent
     }),
   );
   expect(codes).toEqual([0, 0, 0]);
-  const { store, audit } = await openFolder();
+  writing = false;
+  expect(await looking).toBeGreaterThan(0);
   expect(await verifyStore(store, { publicKey: audit.publicKey })).toMatchObject({ ok: true, entries: 3 * 40 * 3 });
   await store.close();
 }, 60_000);

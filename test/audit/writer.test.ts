@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { NO_HASH, readLine } from "../../src/audit/chain.ts";
 import { openCheckpoint } from "../../src/audit/checkpoint.ts";
+import { auditMigrations } from "../../src/audit/migrations.ts";
 import { parseVerifierKey } from "../../src/audit/note.ts";
 import { readPage } from "../../src/audit/read-log.ts";
 import { verifyStore } from "../../src/audit/verify-store.ts";
 import { createAudit } from "../../src/audit/writer.ts";
 import { createManualClock } from "../../src/kernel/clock.ts";
 import { openStore } from "../../src/store/open-store.ts";
-import { auditMigrations } from "../../src/audit/migrations.ts";
 import { createIntent, createTestKeys, type Log, openLog, START_MS } from "./fixture.ts";
 
 let log: Log;
