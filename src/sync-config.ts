@@ -5,7 +5,7 @@
 import type { Config } from "./config/config.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { syncGrants } from "./identity/sync-grants.ts";
-import { type Failure, FailureError, type Result, succeed } from "./kernel/failure.ts";
+import { type Result, succeed } from "./kernel/failure.ts";
 import { syncPolicies } from "./revision/sync-policies.ts";
 import { listServers, syncServers } from "./revision/server.ts";
 import type { Batch } from "./store/store.ts";
@@ -19,20 +19,6 @@ interface Change {
   readonly details: Readonly<Record<string, string>>;
 }
 
-/** Carries failures out of the transaction, so that it is undone. */
-class Refused extends Error {
-  readonly failures: readonly Failure[];
-  constructor(failures: readonly Failure[]) {
-    super("refused");
-    this.failures = failures;
-  }
-}
-
-function accept<T>(result: Result<T>): T {
-  if (!result.ok) throw new Refused(result.failures);
-  return result.value;
-}
-
 export function recordChanges(folder: Pick<DataFolder, "audit">, batch: Batch, changes: readonly Change[]): void {
   for (const { action, by, grant, name, details } of changes) {
     folder.audit.append(batch, { kind: "admin", actor: by, action, object: grant ?? name, detail: details });
@@ -42,21 +28,29 @@ export function recordChanges(folder: Pick<DataFolder, "audit">, batch: Batch, c
 export async function syncConfig(folder: DataFolder, config: Config): Promise<Result<{ readonly changes: number }>> {
   const classified = await readClassified(folder, config);
   const nowMs = folder.clock.now();
-  try {
-    const changes = await folder.store.write(async (batch) => {
-      const servers = accept(await syncServers(batch, config.servers, { nowMs }));
-      const policies = accept(await syncPolicies(batch, config.policies, { nowMs, hasClasses: (server) => classified.get(server) }));
-      const grants = accept(await syncGrants(batch, config.grants, { key: folder.tokenKey, nowMs }));
-      const all = [...servers.changes, ...policies.changes, ...grants.changes];
-      recordChanges(folder, batch, all);
-      return all.length;
-    });
-    return succeed({ changes });
-  } catch (error) {
-    if (error instanceof Refused) return { ok: false, failures: error.failures };
-    if (error instanceof FailureError) return { ok: false, failures: error.failures };
-    throw error;
-  }
+  return await folder.store.write(async (batch) => {
+    // Judged as a whole first: a throw would undo the calls that share this group.
+    const judged = await syncAll(folder, batch, config, classified, { nowMs, dryRun: true });
+    if (!judged.ok) return judged;
+    const done = await syncAll(folder, batch, config, classified, { nowMs, dryRun: false });
+    if (done.ok) recordChanges(folder, batch, done.value);
+    return done.ok ? succeed({ changes: done.value.length }) : done;
+  });
+}
+
+async function syncAll(
+  folder: DataFolder,
+  batch: Batch,
+  config: Config,
+  classified: ReadonlyMap<string, boolean>,
+  how: { readonly nowMs: number; readonly dryRun: boolean },
+): Promise<Result<readonly Change[]>> {
+  const servers = await syncServers(batch, config.servers, how);
+  const policies = await syncPolicies(batch, config.policies, { ...how, hasClasses: (server) => classified.get(server) });
+  const grants = await syncGrants(batch, config.grants, { ...how, key: folder.tokenKey });
+  const failures = [servers, policies, grants].flatMap((result) => (result.ok ? [] : result.failures));
+  if (!servers.ok || !policies.ok || !grants.ok) return { ok: false, failures };
+  return succeed([...servers.value.changes, ...policies.value.changes, ...grants.value.changes]);
 }
 
 /** Whether the accepted tools of each server have classes; servers without accepted tools are left out. */
