@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript that any Node can read: looks at the runtime first, then hands over to the program.
 import { existsSync } from "node:fs";
+import * as nodeModule from "node:module";
 
 const MINIMUM_MAJOR = 24;
 const major = Number(process.versions.node.split(".")[0]);
@@ -12,6 +13,8 @@ if (major < MINIMUM_MAJOR) {
   );
   process.exitCode = 2;
 } else {
+  // Compiled code is kept between starts, so that a command answers at once.
+  nodeModule.enableCompileCache?.();
   const source = new URL("../src/main.ts", import.meta.url);
   const built = new URL("../dist/main.js", import.meta.url);
   const { main } = await import(existsSync(source) ? source.href : built.href);
