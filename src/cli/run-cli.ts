@@ -4,13 +4,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { type Failure, FailureError, formatFailure } from "../kernel/failure.ts";
-import { addAuditCommands } from "./audit-commands.ts";
-import { addGrantCommands } from "./grant-commands.ts";
-import { addPolicyCommands } from "./policy-commands.ts";
 import type { Ports } from "./ports.ts";
-import { addRunCommand } from "./run-command.ts";
-import { addServerCommands } from "./server-commands.ts";
-import { addStartCommand } from "./start-command.ts";
 
 export const EXIT_NO = 1;
 export const EXIT_USAGE = 2;
@@ -51,13 +45,8 @@ export async function runCli(argv: readonly string[], ports: Ports): Promise<num
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => ports.terminal.out(text), writeErr: (text) => ports.terminal.err(text) });
-  addStartCommand(program, context);
-  addRunCommand(program, context);
-  addPolicyCommands(program, context);
-  addServerCommands(program, context);
-  addGrantCommands(program, context);
-  addAuditCommands(program, context);
   try {
+    await addCommands(program, context, argv[0] === "help" ? argv[1] : argv[0]);
     if (argv.length === 0) {
       program.outputHelp();
       return 0;
@@ -66,6 +55,26 @@ export async function runCli(argv: readonly string[], ports: Ports): Promise<num
     return code;
   } catch (error) {
     return tellError(error, ports);
+  }
+}
+
+type AddCommand = (program: Command, context: CommandContext) => void;
+
+/** Every command by its first word: what it is for, and where it is. */
+const COMMANDS: readonly (readonly [name: string, summary: string, load: () => Promise<AddCommand>])[] = [
+  ["start", "run the gateway", async () => (await import("./start-command.ts")).addStartCommand],
+  ["run", "wrap one stdio server for a local client", async () => (await import("./run-command.ts")).addRunCommand],
+  ["policy", "check, test, explain and import policies", async () => (await import("./policy-commands.ts")).addPolicyCommands],
+  ["server", "servers, their pinned tools, and what differs", async () => (await import("./server-commands.ts")).addServerCommands],
+  ["grant", "add, list, rotate, revoke and restore grants", async () => (await import("./grant-commands.ts")).addGrantCommands],
+  ["audit", "read, export and verify the log", async () => (await import("./audit-commands.ts")).addAuditCommands],
+];
+
+/** Loads the one command that is asked for; the others stand in the help by name. */
+async function addCommands(program: Command, context: CommandContext, asked: string | undefined): Promise<void> {
+  for (const [name, summary, load] of COMMANDS) {
+    if (name === asked) (await load())(program, context);
+    else program.command(name).summary(summary);
   }
 }
 
