@@ -12,6 +12,10 @@ import { splitAddressList } from "./split-address-list.ts";
 import { isPlainText, type TextOperator } from "./text-operator.ts";
 
 const MAX_ADDRESSES_BYTES = 8192;
+/** By far the most addresses: two dot-atoms of ASCII, for which no parser is needed. */
+const PLAIN_ADDRESS = /^ *[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*) *$/;
+/** The parser drops these from a domain; another reader would end the address there. */
+const FOREIGN_BLANK = /[^\P{Z} ]|\ufeff/u;
 
 export function compileEmailDomainIn(entries: readonly string[]): { operator: TextOperator } | { wrong: Map<number, string> } {
   const wrong = new Map<number, string>();
@@ -47,13 +51,18 @@ function readDomains(text: string): string[] | undefined {
   if (pieces === undefined) return undefined;
   const domains: string[] = [];
   for (const { text: input, isGroup } of pieces) {
+    const plain = PLAIN_ADDRESS.exec(input)?.[1];
+    if (plain !== undefined) {
+      domains.push(plain);
+      continue;
+    }
     // The parser's obsolete lists take empty members, so a group has to do without obsolete forms.
     const address = emailAddresses.parseOneAddress({ input, rfc6532: true, startAt: "address", strict: isGroup });
     if (address === null) return undefined;
     const mailboxes = address.type === "group" ? address.addresses : [address];
     if (mailboxes.length === 0) return undefined;
     for (const mailbox of mailboxes) {
-      if (hidesSpecials(mailbox.local)) return undefined;
+      if (FOREIGN_BLANK.test(mailbox.parts.address.tokens) || hidesSpecials(mailbox.local)) return undefined;
       domains.push(mailbox.domain);
     }
   }

@@ -12,6 +12,7 @@ export interface Pattern {
 
 const MAX_PATTERN_LENGTH = 8192;
 const MAX_PROGRAM_SIZE = 20_000;
+const MAX_TOLD_LENGTH = 120;
 
 export function compilePattern(pattern: string): Pattern | { fault: string } {
   if (pattern.length > MAX_PATTERN_LENGTH) return { fault: `The pattern is longer than ${MAX_PATTERN_LENGTH} characters.` };
@@ -31,5 +32,10 @@ export function compilePattern(pattern: string): Pattern | { fault: string } {
 
 function describe(pattern: string, message: string): string {
   const hint = /\(\?(?:[=!]|<[=!])/.test(pattern) || /\\[1-9]/.test(pattern) ? " RE2 has no lookaround and no backreferences." : "";
-  return `\`${pattern}\` is not an RE2 pattern: ${message}.${hint}`;
+  const reason = message.replace(/^error parsing regexp: /, "");
+  return `\`${clip(pattern)}\` is not an RE2 pattern: ${clip(reason)}.${hint}`;
+}
+
+function clip(text: string): string {
+  return text.length > MAX_TOLD_LENGTH ? `${text.slice(0, MAX_TOLD_LENGTH)}…` : text;
 }

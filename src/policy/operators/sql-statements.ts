@@ -100,32 +100,26 @@ const DOUBTFUL_NAMES: ReadonlySet<string> = new Set(
   "alter checkpoint delete drop exec execute insert kill merge reconfigure shutdown truncate update".split(" "),
 );
 
-/** The kinds in no certain order, one for each statement; undefined where a part is not known or has two readings. */
-export function listSqlVerbs(statements: unknown): string[] | undefined {
+/** The kinds, one for each statement, an outer one before those inside; undefined where one is unknown or doubtful. */
+export function listSqlVerbs(statements: readonly unknown[]): string[] | undefined {
   const verbs: string[] = [];
   const withoutKind = new Set<unknown>();
-  const waiting: unknown[] = [statements];
-  while (waiting.length > 0) {
-    const item = waiting.pop();
-    if (typeof item !== "object" || item === null) continue;
-    if (Array.isArray(item)) {
-      waiting.push(...item);
-      continue;
-    }
-    for (const [key, child] of Object.entries(item)) {
-      waiting.push(child);
-      if (!/^[A-Z]/.test(key)) continue;
-      if (key === "InsertStmt") {
-        const values = valuesOf(child as Node);
-        if (values !== undefined) withoutKind.add(values);
-      }
-      if (isDoubtfulName(key, child as Node)) return undefined;
-      if (!key.endsWith("Stmt") || withoutKind.has(child)) continue;
-      for (const verb of verbsOf(key, child as Node)) {
-        if (verb === undefined) return undefined;
-        verbs.push(verb);
+  const waiting: [key: string, value: unknown][] = [["", statements]];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const [key, value] = next;
+    if (typeof value !== "object" || value === null) continue;
+    if (/^[A-Z]/.test(key)) {
+      const node = value as Node;
+      if (isDoubtfulName(key, node)) return undefined;
+      if (key === "InsertStmt") withoutKind.add(valuesOf(node) ?? null);
+      if (key.endsWith("Stmt") && !withoutKind.has(node)) {
+        for (const verb of verbsOf(key, node)) {
+          if (verb === undefined) return undefined;
+          verbs.push(verb);
+        }
       }
     }
+    for (const child of Object.entries(value).reverse()) waiting.push(child);
   }
   return verbs;
 }
