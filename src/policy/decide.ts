@@ -86,7 +86,7 @@ function findEntry(plan: PolicyPlan, name: string, tool: ToolFacts | null | unde
 function checkArguments(entry: EntryPlan, args: JsonObject, tool: ToolFacts | undefined, trace: Trace | undefined): Denial | undefined {
   const misfit = tool?.inputSchema?.check(args);
   trace?.onStep(8, RULE_INPUT_SCHEMA, misfit ?? (tool?.inputSchema ? "the arguments fit" : "not asked"));
-  if (misfit !== undefined) return denyArguments(RULE_INPUT_SCHEMA, misfit);
+  if (misfit !== undefined) return denyArguments(RULE_INPUT_SCHEMA, `The arguments do not fit the tool: ${misfit}`);
   const { validation } = entry;
   if (!validation) return undefined;
   const fault = findArgumentFault(validation, args, tool);
@@ -103,7 +103,8 @@ function findArgumentFault(validation: ValidationPlan, args: JsonObject, tool: T
     // In one order, whatever the order of the arguments.
     if (unknown.length > 0) return `Not known: ${tellNames(unknown.sort(compareCodePoints))}.`;
   }
-  return validation.schema?.check(args);
+  const misfit = validation.schema?.check(args);
+  return misfit === undefined ? undefined : `The arguments do not fit the policy: ${misfit}`;
 }
 
 function tellNames(names: readonly string[]): string {

@@ -21,7 +21,7 @@ export type DenialCode =
   | "approval_required"
   | "unavailable";
 
-/** The accepted definition of a tool, prepared once per snapshot (see `prepareTool`). */
+/** The accepted definition of a tool, prepared once per snapshot. */
 export interface ToolFacts {
   readonly name: string;
   readonly class?: ToolClass | undefined;

@@ -7,15 +7,18 @@ import { fail, succeed } from "../kernel/failure.ts";
 import { createJsonObject, isJsonObject, type Json, type JsonObject } from "../kernel/json.ts";
 import { escapePointer } from "../kernel/strict-json.ts";
 import { inspectAgreement } from "./agreement.ts";
+import { isShorter } from "./print.ts";
 import type { AllToolsEntry, PolicyDocument, SelectionBlock, ToolEntry, Validation } from "./document.ts";
 import { type FindPlace, freezeGiven, Inspector, readOptional } from "./inspector.ts";
 import { parseApproval, parseLimits, parseRateLimit, type ReadLimit } from "./parse-limit.ts";
 import { MAX_SENTENCE_CHARACTERS, parseRules } from "./parse-rule.ts";
-import { type DocumentOptions, scanDocument } from "./read-document.ts";
+import { type DocumentOptions, MAX_JSON_CHARACTERS, scanDocument } from "./read-document.ts";
 import { compilePolicySchema } from "./schema/policy-schema.ts";
 import { isSelector, parseSelector } from "./selector.ts";
 import { isZone } from "./zone.ts";
 
+/** UTF-16 units of a whole policy as compact JSON, so that what is printed can be parsed again. */
+export const MAX_POLICY_CHARACTERS: number = MAX_JSON_CHARACTERS;
 export const MAX_ENTRIES = 50_000;
 export const MAX_LISTED_SELECTORS = 50_000;
 export const MAX_REQUIRED_ARGS = 1000;
@@ -43,6 +46,7 @@ export function readPolicy(value: Json, findPlace: FindPlace = (pointer) => ({ p
   const reader = new DocumentReader(inspector);
   const document = reader.readDocument(value);
   inspectAgreement(inspector, reader.limits);
+  if (document && !isShorter(document as unknown as Json, MAX_POLICY_CHARACTERS)) inspector.fault("", "The policy is too long.");
   return inspector.failures.length > 0 || !document ? fail(...sortFailures(inspector.failures)) : succeed(document);
 }
 
@@ -141,7 +145,7 @@ class DocumentReader {
       unknown_args: readOptional(validate, "unknown_args", pointer, (effect, at) => inspector.readChoice(effect, at, EFFECTS)),
       schema: readOptional(validate, "schema", pointer, (schema, at) => {
         const compiled = compilePolicySchema(schema);
-        if ("faults" in compiled) for (const fault of compiled.faults) inspector.fault(`${at}${fault.pointer}`, fault.message);
+        if ("faults" in compiled) for (const fault of compiled.faults) inspector.fault(`${at}${fault.pointer}`, `${fault.message}.`);
         return schema;
       }),
     });

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { compareCodePoints, printCanonicalJson } from "../kernel/canonical-json.ts";
 import { isJsonList, isJsonObject, type Json, type JsonObject, printJson } from "../kernel/json.ts";
 import type { PolicyDocument } from "./document.ts";
+import { MAX_JSON_CHARACTERS } from "./read-document.ts";
 
 /** The language's keys, in the order in which they are printed wherever they stand as keys of the language. */
 const KEY_ORDER: readonly string[] = [
@@ -59,10 +60,32 @@ const PLACE_OF_KEY: ReadonlyMap<string, number> = new Map(KEY_ORDER.map((key, pl
 /** Keys below which the language has no keys: values, schemas, and the selectors of `tools`. */
 const FREE_KEYS = new Set(["value", "schema"]);
 const INLINE_CHARACTERS = 100;
+/** Compact characters of a document up to which it is printed with indents. */
+const MAX_INDENTED_CHARACTERS: number = 512 * 1024;
 
-/** Prints a document for people and for storage, with a line break at its end. */
+/** Prints a document for people and for storage, with a line break at its end; without blanks where they would make it long. */
 export function printPolicy(document: PolicyDocument): string {
-  return `${printValue(document as unknown as Json, "", "language")}\n`;
+  const value = document as unknown as Json;
+  const text = isShorter(value, MAX_INDENTED_CHARACTERS) ? printValue(value, "", "language") : undefined;
+  return `${text !== undefined && text.length < MAX_JSON_CHARACTERS ? text : printValue(value, undefined, "language")}\n`;
+}
+
+/** Whether a value's compact JSON is shorter than so many characters; looks no further than that. */
+export function isShorter(value: Json, characters: number): boolean {
+  return measure(value, characters) > 0;
+}
+
+/** What is left of `room` after the value's compact JSON; zero or less: it does not fit. */
+function measure(value: Json, room: number): number {
+  if (room <= 0 || (typeof value === "string" && value.length >= room)) return 0;
+  if (!isJsonList(value) && !isJsonObject(value)) return room - printJson(value).length;
+  let left = room - 2;
+  if (isJsonList(value)) {
+    for (const element of value) left = measure(element, left - 1);
+  } else {
+    for (const [key, member] of Object.entries(value)) left = measure(member, measure(key, left - 2));
+  }
+  return left;
 }
 
 /** SHA-256, in hex, of the document's canonical JSON: one for all spellings and orders of keys of one document. */
@@ -74,25 +97,30 @@ export function hashPolicy(document: PolicyDocument): string {
 
 type Keys = "language" | "selectors" | "free";
 
-function printValue(value: Json, indent: string, keys: Keys): string {
+/** `indent` undefined: compact. */
+function printValue(value: Json, indent: string | undefined, keys: Keys): string {
   if (!isJsonList(value) && !isJsonObject(value)) return printJson(value);
-  const deeper = `${indent}  `;
-  if (isJsonList(value))
-    return joinParts(
-      "[",
-      value.map((element) => printValue(element, deeper, keys)),
-      "]",
-      indent,
-    );
+  const deeper = indent === undefined ? undefined : `${indent}  `;
+  if (isJsonList(value)) {
+    const parts = value.map((element) => printValue(element, deeper, keys));
+    return joinParts("[", parts, "]", indent);
+  }
+  const colon = indent === undefined ? ":" : ": ";
   const parts = sortKeys(value, keys).map((key) => {
-    const below: Keys = keys === "free" || FREE_KEYS.has(key) ? "free" : keys === "language" && key === "tools" ? "selectors" : "language";
-    return `${JSON.stringify(key)}: ${printValue(value[key] as Json, deeper, keys === "selectors" ? "language" : below)}`;
+    const printed = printValue(value[key] as Json, deeper, keysBelow(keys, key));
+    return JSON.stringify(key) + colon + printed;
   });
   return joinParts("{", parts, "}", indent);
 }
 
-function joinParts(open: string, parts: readonly string[], close: string, indent: string): string {
-  if (parts.length === 0) return open + close;
+function keysBelow(keys: Keys, key: string): Keys {
+  if (keys === "selectors") return "language";
+  if (keys === "free" || FREE_KEYS.has(key)) return "free";
+  return key === "tools" ? "selectors" : "language";
+}
+
+function joinParts(open: string, parts: readonly string[], close: string, indent: string | undefined): string {
+  if (parts.length === 0 || indent === undefined) return open + parts.join(",") + close;
   const inline = parts.join(", ");
   const blank = open === "{" ? " " : "";
   if (indent.length + inline.length <= INLINE_CHARACTERS && !inline.includes("\n")) return `${open}${blank}${inline}${blank}${close}`;

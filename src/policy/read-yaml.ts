@@ -9,8 +9,9 @@ import { escapePointer, isJsonFault, parseStrictJson } from "../kernel/strict-js
 
 /** Values that a document may unfold to, each use of an alias counted anew. */
 export const MAX_YAML_VALUES = 1_000_000;
-/** What aliases alone may add to a document. */
+/** What aliases alone may add to a document, in values and in the characters of their texts. */
 export const MAX_YAML_ALIASED_VALUES = 50_000;
+export const MAX_YAML_ALIASED_CHARACTERS = 1_000_000;
 const MAX_YAML_FAULTS = 100;
 
 export interface YamlFault {
@@ -43,6 +44,7 @@ class YamlReader {
   readonly #open = new Set<Node>();
   #values = 0;
   #aliased = 0;
+  #aliasedCharacters = 0;
   #insideAlias = 0;
   #stopped = false;
 
@@ -66,8 +68,8 @@ class YamlReader {
     if (this.#stopped || !node) return null;
     const offset = startOf(node);
     if (++this.#values > MAX_YAML_VALUES) return this.stop("the document holds too many values", offset, pointer);
-    if (this.#insideAlias > 0 && ++this.#aliased > MAX_YAML_ALIASED_VALUES) {
-      return this.stop("the aliases of the document unfold to too many values", offset, pointer);
+    if (this.#insideAlias > 0 && !this.#countAliased(node)) {
+      return this.stop("the aliases of the document unfold to too much", offset, pointer);
     }
     if (isAlias(node)) return this.#readAlias(node.source, offset, depth, pointer);
     const { tag, anchor } = node as { tag?: string; anchor?: string };
@@ -83,6 +85,14 @@ class YamlReader {
     }
     if (isMap(node)) return this.#readMap(node.items as { key: unknown; value: unknown }[], node, depth, pointer);
     return this.fault("this kind of YAML is not read here", offset, pointer);
+  }
+
+  /** Whether what aliases repeat is still within bounds. */
+  #countAliased(node: Node): boolean {
+    this.#aliased++;
+    if (isScalar(node)) this.#aliasedCharacters += node.source?.length ?? 0;
+    if (isMap(node)) for (const { key } of node.items) if (isScalar(key)) this.#aliasedCharacters += key.source?.length ?? 0;
+    return this.#aliased <= MAX_YAML_ALIASED_VALUES && this.#aliasedCharacters <= MAX_YAML_ALIASED_CHARACTERS;
   }
 
   #readMap(pairs: readonly { key: unknown; value: unknown }[], node: Node, depth: number, pointer: string): Json {

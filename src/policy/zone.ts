@@ -28,19 +28,9 @@ export function isZone(name: string): boolean {
   }
 }
 
-/** A zone that remembers the minute it was last asked for. */
+/** A zone that remembers the minute it was last asked for, and reads no table before it is asked at all. */
 export function createZone(name: string): Zone {
-  const format = new Intl.DateTimeFormat("en-US", {
-    timeZone: name,
-    calendar: "gregory",
-    numberingSystem: "latn",
-    era: "short",
-    year: "numeric",
-    month: "2-digit",
-    day: "2-digit",
-    hour: "2-digit",
-    hourCycle: "h23",
-  });
+  let format: Intl.DateTimeFormat | undefined;
   let minute = Number.NaN;
   let last: LocalTime = { hour: 0, weekday: 1, date: "1970-01-01" };
   return {
@@ -48,6 +38,7 @@ export function createZone(name: string): Zone {
     readLocalTime(atMs) {
       const asked = Math.floor(atMs / MINUTE_MS);
       if (asked === minute) return last;
+      format ??= createFormat(name);
       const parts: Record<string, string> = {};
       for (const part of format.formatToParts(asked * MINUTE_MS)) parts[part.type] = part.value;
       const date = `${(parts.year ?? "").padStart(4, "0")}-${parts.month}-${parts.day}`;
@@ -57,4 +48,17 @@ export function createZone(name: string): Zone {
       return last;
     },
   };
+}
+
+function createFormat(name: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat("en-US", {
+    timeZone: name,
+    calendar: "gregory",
+    numberingSystem: "latn",
+    year: "numeric",
+    month: "2-digit",
+    day: "2-digit",
+    hour: "2-digit",
+    hourCycle: "h23",
+  });
 }

@@ -351,6 +351,26 @@ describe("printing", () => {
     expect(hash(json.replace('"deny"}}', '"allow"}}'))).not.toBe(hash(json));
   });
 
+  test("what would grow too long with indents is printed without", () => {
+    const nested = (depth: number): unknown => (depth === 0 ? Array(45_000).fill(1) : [nested(depth - 1)]);
+    for (const value of [nested(50), ["y".repeat(600_000), 1]]) {
+      const long = read({ tools: { x: { deny_if: [{ conditions: [{ path: "args.a", op: "eq", value }] }] } } });
+      const text = printPolicy(long);
+      expect(text.slice(0, -1)).not.toMatch(/\n|": /);
+      expect(unwrap(parsePolicy(text))).toEqual(long);
+    }
+  });
+
+  test("a policy that could not be parsed again is too long", () => {
+    expect(
+      faultsOf({
+        hide: ["a"],
+        description: "d",
+        tools: { x: { deny_if: [{ conditions: [{ path: "args.a", op: "eq", value: "y".repeat(4_194_304) }] }] } },
+      }),
+    ).toEqual([""]);
+  });
+
   test("a document is frozen", () => {
     expect(Object.isFrozen(document) && Object.isFrozen(document.tools) && Object.isFrozen(document.tools?.a?.deny_if?.[0])).toBe(true);
     expect(Object.isFrozen(compilePolicy(document))).toBe(true);

@@ -92,6 +92,8 @@ describe("YAML", () => {
     ].join("\n");
     const started = performance.now();
     expect(faults(bomb)[0]).toContain("unfold");
+    const long = `a: &a "${"x".repeat(100_000)}"\nb: [${Array(5000).fill("*a").join(", ")}]`;
+    expect(faults(long)[0]).toContain("unfold");
     expect(performance.now() - started).toBeLessThan(5000);
   });
 
