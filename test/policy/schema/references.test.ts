@@ -4,7 +4,8 @@ import { compileInputSchema } from "../../../src/policy/schema/input-schema.ts";
 import { compilePolicySchema } from "../../../src/policy/schema/policy-schema.ts";
 import { judgeByInput, judgeByPolicy, listSurprises, type Row, readJson } from "./read.ts";
 
-const DYNAMIC_LIST = '"list":{"$id":"list","type":"array","items":{"$dynamicRef":"#items"},"$defs":{"items":{"$dynamicAnchor":"items"}}}';
+/** A box that holds any object, unless who opens it says more of its ware. */
+const BOX = '"box":{"$id":"box","properties":{"of":{"$dynamicRef":"#ware"}},"$defs":{"any":{"$dynamicAnchor":"ware","type":"object"}}}';
 
 const ROWS: readonly Row[] = [
   {
@@ -124,79 +125,81 @@ const ROWS: readonly Row[] = [
   },
   {
     about: "a dynamic anchor is an anchor",
-    schema: '{"items":{"$ref":"#items"},"$defs":{"foo":{"$dynamicAnchor":"items","type":"string"}}}',
-    good: ['["a"]'],
-    bad: ["[1]"],
+    schema: '{"additionalProperties":{"$ref":"#leaf"},"$defs":{"x":{"$dynamicAnchor":"leaf","type":"boolean"}}}',
+    good: ['{"k":true}'],
+    bad: ['{"k":0}'],
   },
   {
-    about: "a dynamic reference to an anchor",
-    schema: '{"items":{"$dynamicRef":"#items"},"$defs":{"foo":{"$anchor":"items","type":"string"}}}',
-    good: ['["a"]'],
-    bad: ["[1]"],
+    about: "a dynamic reference to a plain anchor",
+    schema: '{"additionalProperties":{"$dynamicRef":"#leaf"},"$defs":{"x":{"$anchor":"leaf","type":"boolean"}}}',
+    good: ['{"k":true}'],
+    bad: ['{"k":0}'],
   },
   {
     about: "a dynamic reference at home",
-    schema: '{"items":{"$dynamicRef":"#items"},"$defs":{"foo":{"$dynamicAnchor":"items","type":"string"}}}',
-    good: ['["a"]'],
-    bad: ["[1]"],
+    schema: '{"additionalProperties":{"$dynamicRef":"#leaf"},"$defs":{"x":{"$dynamicAnchor":"leaf","type":"boolean"}}}',
+    good: ['{"k":true}'],
+    bad: ['{"k":0}'],
+  },
+  {
+    about: "a dynamic reference to the top",
+    schema: '{"$dynamicAnchor":"top","properties":{"down":{"$dynamicRef":"#top"}},"additionalProperties":false}',
+    good: ['{"down":{"down":{}}}'],
+    bad: ['{"down":{"up":{}}}'],
   },
   {
     about: "the outermost dynamic anchor",
-    schema: `{"$id":"https://x.test/root","$ref":"list","$defs":{"foo":{"$dynamicAnchor":"items","type":"string"},${DYNAMIC_LIST}}}`,
-    good: ['["a"]'],
-    bad: ["[1]"],
+    schema: `{"$id":"https://x.test/store","$ref":"box","$defs":{"w":{"$dynamicAnchor":"ware","required":["price"]},${BOX}}}`,
+    good: ['{"of":{"price":1}}'],
+    bad: ['{"of":{}}'],
   },
   {
-    about: "past scopes that have none",
-    schema: `{"$id":"https://x.test/root","$ref":"between","$defs":{"foo":{"$dynamicAnchor":"items","type":"string"},"between":{"$id":"between","$ref":"list"},${DYNAMIC_LIST}}}`,
-    good: ['["a"]'],
-    bad: ["[1]"],
+    about: "past resources that have none",
+    schema: `{"$id":"https://x.test/store","allOf":[{"$ref":"crate"}],"$defs":{"w":{"$dynamicAnchor":"ware","required":["price"]},"c":{"$id":"crate","$ref":"box"},${BOX}}}`,
+    good: ['{"of":{"price":1}}'],
+    bad: ['{"of":{}}'],
   },
   {
     about: "a plain anchor outside does not count",
-    schema: `{"$id":"https://x.test/root","$ref":"list","$defs":{"foo":{"$anchor":"items","type":"string"},${DYNAMIC_LIST}}}`,
-    good: ['["a",1]'],
+    schema: `{"$id":"https://x.test/store","$ref":"box","$defs":{"w":{"$anchor":"ware","required":["price"]},${BOX}}}`,
+    good: ['{"of":{}}'],
+    bad: ['{"of":5}'],
   },
   {
     about: "a pointer is no anchor",
-    schema:
-      '{"$id":"https://x.test/root","$ref":"list","$defs":{"foo":{"$dynamicAnchor":"items","type":"string"},"list":{"$id":"list","items":{"$dynamicRef":"#/$defs/items"},"$defs":{"items":{"$dynamicAnchor":"items","type":"number"}}}}}',
-    good: ["[1]"],
-    bad: ['["a"]'],
+    schema: `{"$id":"https://x.test/store","$ref":"box","$defs":{"w":{"$dynamicAnchor":"ware","required":["price"]},${BOX.replace("#ware", "#/$defs/any")}}}`,
+    good: ['{"of":{}}'],
+    bad: ['{"of":5}'],
   },
   {
-    about: "no dynamic anchor at home",
-    schema:
-      '{"$id":"https://x.test/root","$ref":"list","$defs":{"foo":{"$dynamicAnchor":"items","type":"string"},"list":{"$id":"list","items":{"$dynamicRef":"#items"},"$defs":{"items":{"$anchor":"items","$dynamicAnchor":"foo"}}}}}',
-    good: ['["a",1]'],
+    about: "a plain anchor at home stays at home",
+    schema: `{"$id":"https://x.test/store","$ref":"box","$defs":{"w":{"$dynamicAnchor":"ware","required":["price"]},${BOX.replace("$dynamicAnchor", "$anchor")}}}`,
+    good: ['{"of":{}}'],
+    bad: ['{"of":5}'],
   },
   {
-    about: "a dynamic reference that begins elsewhere",
-    schema:
-      '{"$id":"https://x.test/root","$dynamicAnchor":"meta","properties":{"foo":{"const":"pass"}},"$ref":"extended","$defs":{"extended":{"$id":"extended","$dynamicAnchor":"meta","properties":{"bar":{"$ref":"bar"}}},"bar":{"$id":"bar","properties":{"baz":{"$dynamicRef":"extended#meta"}}}}}',
-    good: ['{"foo":"pass","bar":{"baz":{"foo":"pass"}}}'],
-    bad: ['{"foo":"pass","bar":{"baz":{"foo":"fail"}}}'],
+    about: "one box for two stores",
+    schema: `{"oneOf":[{"$ref":"https://x.test/cheap"},{"$ref":"https://x.test/dear"}],"$defs":{"a":{"$id":"https://x.test/cheap","$ref":"box","$defs":{"w":{"$dynamicAnchor":"ware","properties":{"price":{"maximum":10}}}}},"b":{"$id":"https://x.test/dear","$ref":"box","$defs":{"w":{"$dynamicAnchor":"ware","properties":{"price":{"minimum":100}}}}},"c":{"$id":"https://x.test/all","$defs":{${BOX}}}}}`,
+    good: ['{"of":{"price":5}}', '{"of":{"price":500}}'],
+    bad: ['{"of":{"price":50}}', '{"of":{}}'],
   },
   {
-    about: "two dynamic paths to one list",
-    schema:
-      '{"$id":"https://x.test/main","if":{"properties":{"kind":{"const":"numbers"}},"required":["kind"]},"then":{"$ref":"numberList"},"else":{"$ref":"stringList"},"$defs":{"generic":{"$id":"generic","properties":{"list":{"items":{"$dynamicRef":"#itemType"}}},"$defs":{"d":{"$dynamicAnchor":"itemType"}}},"numberList":{"$id":"numberList","$defs":{"i":{"$dynamicAnchor":"itemType","type":"number"}},"$ref":"generic"},"stringList":{"$id":"stringList","$defs":{"i":{"$dynamicAnchor":"itemType","type":"string"}},"$ref":"generic"}}}',
-    good: ['{"kind":"numbers","list":[1.1]}', '{"kind":"strings","list":["foo"]}'],
-    bad: ['{"kind":"numbers","list":["foo"]}', '{"kind":"strings","list":[1.1]}'],
+    about: "a resource that was left counts no more",
+    schema: `{"$id":"https://x.test/store","allOf":[{"$ref":"visited"},{"$ref":"box"}],"$defs":{"v":{"$id":"visited","$defs":{"w":{"$dynamicAnchor":"ware","required":["never"]}}},${BOX}}}`,
+    good: ['{"of":{}}'],
+    bad: ['{"of":1}'],
   },
   {
-    about: "a scope that was left counts no more",
-    schema:
-      '{"$id":"https://x.test/main","if":{"$id":"first","$defs":{"thingy":{"$dynamicAnchor":"thingy","type":"number"}}},"then":{"$id":"second","$ref":"start","$defs":{"thingy":{"$dynamicAnchor":"thingy","type":"null"}}},"$defs":{"start":{"$id":"start","$dynamicRef":"inner#thingy"},"thingy":{"$id":"inner","$dynamicAnchor":"thingy","type":"string"}}}',
-    good: ["null"],
-    bad: ['"a"', "42"],
+    about: "a resource that is only written around it counts not",
+    schema: `{"$id":"https://x.test/store","$ref":"box","$defs":{"hall":{"$id":"hall","$defs":{"w":{"$dynamicAnchor":"ware","required":["never"]},${BOX.replace('"$id":"box"', '"$id":"/box"')}}}}}`,
+    good: ['{"of":{}}'],
+    bad: ['{"of":1}'],
   },
   {
-    about: "a resource beside the path counts not",
-    schema:
-      '{"$id":"https://x.test/main","properties":{"bar-item":{"$ref":"item"}},"$defs":{"bar":{"$id":"bar","type":"array","items":{"$ref":"item"},"$defs":{"item":{"$id":"item","properties":{"content":{"$dynamicRef":"#content"}},"$defs":{"d":{"$dynamicAnchor":"content","type":"integer"}}},"content":{"$dynamicAnchor":"content","type":"string"}}}}}',
-    good: ['{"bar-item":{"content":42}}'],
-    bad: ['{"bar-item":{"content":"x"}}'],
+    about: "an anchor in another resource, first named from afar",
+    schema: `{"$id":"https://x.test/store","properties":{"first":{"$ref":"desk"}},"$defs":{"w":{"$dynamicAnchor":"ware","type":"string"},"d":{"$id":"desk","properties":{"of":{"$dynamicRef":"box#ware"}}},${BOX}}}`,
+    good: ['{"first":{"of":"x"}}'],
+    bad: ['{"first":{"of":{}}}'],
   },
   {
     about: "one place asked twice of one value is no ring",
