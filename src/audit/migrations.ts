@@ -22,5 +22,7 @@ export const auditMigrations: Migrations = {
     );
     await batch.run("create table audit_checkpoint (size integer primary key, note text not null)");
     await batch.run("create table audit_section (section integer primary key, names text not null)");
+    // Apart from the names, which are read for many sections at once.
+    await batch.run("create table audit_section_marks (section integer primary key, marks text not null)");
   },
 };

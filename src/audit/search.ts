@@ -5,15 +5,19 @@
 import { setImmediate as yieldTurn } from "node:timers/promises";
 import type { Store } from "../store/store.ts";
 import { type AuditFilter, compileFilter } from "./filter.ts";
-import { findSeqAt, readLogHead, readPage, type StoredEntry } from "./read-log.ts";
-import { createSectionTest, readSummaries, SECTION_ENTRIES, sectionOf } from "./section.ts";
+import { findSeqAt, readEntries, readLogHead, readPage, type StoredEntry } from "./read-log.ts";
+import { createSectionTest, readMarks, readNames, SECTION_ENTRIES, type SectionTest, sectionOf } from "./section.ts";
 
 export const DEFAULT_SEARCH_LIMIT = 100;
 export const MAX_SEARCH_LIMIT = 1000;
 /** Entries that one page may read in vain. */
 export const MAX_SCANNED_ENTRIES: number = 128 * SECTION_ENTRIES;
-/** Summaries of one read: about a third of a megabyte. */
-const SUMMARIES_PER_READ = 128;
+/** Names of one read: about a third of a megabyte. */
+const NAMES_PER_READ = 128;
+/** Beyond this a section is read whole, which costs less than picking. */
+const MAX_PICKED_ENTRIES = 256;
+/** Reading an entry holds the event loop for some microseconds; after so many others have their turn. */
+const ENTRIES_PER_TURN = SECTION_ENTRIES;
 /** Ids begin with their time: ten letters, five bits each. */
 const ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
 const ID_TIME_LETTERS = 10;
@@ -51,40 +55,57 @@ export async function findBounds(store: Store, filter: AuditFilter, size: number
   return { first, last };
 }
 
+/** The entries of one section, from first to last, that may be what a filter wants, oldest first. */
+async function readCandidates(store: Store, test: SectionTest, first: number, last: number): Promise<StoredEntry[]> {
+  const section = sectionOf(last);
+  const start = section * SECTION_ENTRIES + 1;
+  const places = test.findPlaces(await readMarks(store, section));
+  const picked = places?.map((place) => start + place).filter((seq) => seq >= first && seq <= last);
+  if (picked === undefined || picked.length > MAX_PICKED_ENTRIES) return readPage(store, first, last, SECTION_ENTRIES);
+  return readEntries(store, picked);
+}
+
 export async function searchEntries(store: Store, filter: AuditFilter, options: SearchOptions = {}): Promise<SearchPage> {
   const limit = Math.max(1, Math.min(options.limit ?? DEFAULT_SEARCH_LIMIT, MAX_SEARCH_LIMIT));
   const head = await readLogHead(store);
   if (!head) return { entries: [], next: undefined };
   const { first, last } = await findBounds(store, filter, head.size);
   const line = compileFilter(filter);
-  const mayHave = createSectionTest(line);
+  const test = createSectionTest(line);
+  const named = line.wanted.length > 0;
   const entries: StoredEntry[] = [];
-  let summaries = new Map<number, string>();
-  let summariesFrom = Number.POSITIVE_INFINITY;
+  let names = new Map<number, string>();
+  let namesFrom = Number.POSITIVE_INFINITY;
   let scanned = 0;
+  let turn = 0;
   let end = Math.min(last, (options.before ?? Number.POSITIVE_INFINITY) - 1);
   while (end >= first) {
     if (scanned >= MAX_SCANNED_ENTRIES) return { entries, next: end + 1 };
     const section = sectionOf(end);
-    if (section < summariesFrom && line.wanted.length > 0) {
-      summariesFrom = Math.max(0, section - SUMMARIES_PER_READ + 1);
-      summaries = await readSummaries(store, summariesFrom, section);
+    if (named && section < namesFrom) {
+      namesFrom = Math.max(0, section - NAMES_PER_READ + 1);
+      names = await readNames(store, namesFrom, section);
+      await yieldTurn();
     }
-    const start = Math.max(first, section * SECTION_ENTRIES + 1);
-    const summary = summaries.get(section);
-    if (summary === undefined || mayHave(summary)) {
-      // Without names to look for the newest entries are simply the last ones.
-      const from = line.wanted.length === 0 ? Math.max(start, end - (limit - entries.length)) : start;
-      const page = await readPage(store, from, end, SECTION_ENTRIES);
+    // Without names to look for the newest entries are simply the last ones.
+    const wanted = named ? SECTION_ENTRIES : limit - entries.length + 1;
+    const start = Math.max(first, section * SECTION_ENTRIES + 1, end - wanted + 1);
+    const known = names.get(section);
+    if (known === undefined || test.mayHave(known)) {
+      const page = named && known ? await readCandidates(store, test, start, end) : await readPage(store, start, end, SECTION_ENTRIES);
       scanned += page.length;
       for (const entry of page.reverse()) {
         if (!line.matches(entry.line)) continue;
         if (entries.length === limit) return { entries, next: (entries.at(-1) as StoredEntry).seq };
         entries.push(entry);
       }
-      end = from - 1;
-      await yieldTurn();
-    } else end = start - 1;
+      turn += page.length + 1;
+      if (turn >= ENTRIES_PER_TURN) {
+        turn = 0;
+        await yieldTurn();
+      }
+    }
+    end = start - 1;
   }
   return { entries, next: undefined };
 }

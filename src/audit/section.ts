@@ -1,7 +1,8 @@
 /**
- * Summaries of finished sections of the log: which names occur in it, as a Bloom filter. They let a search pass over
- * sections that can't have what it looks for. Made after the fact, off the path of calls; a section without one is read.
- * A summary speeds a search and proves nothing: `export` and `verify` never ask it.
+ * Summaries of finished sections of the log, for searching: which names occur in a section at all (a Bloom filter), and a
+ * mark of one byte for each entry and field, which leaves few entries to be read. Made after the fact, off the path of
+ * calls; a section without one is read whole. They give too much, never too little, and prove nothing: `export` and
+ * `verify` never ask them.
  */
 import { readRows } from "../store/read-rows.ts";
 import type { Store } from "../store/store.ts";
@@ -12,15 +13,27 @@ import { readLogHead, readPages } from "./read-log.ts";
 export const SECTION_ENTRIES = 1024;
 /** Sections that one round of upkeep summarises, a few milliseconds each. */
 export const MAX_SECTIONS_PER_ROUND = 64;
-const SUMMARY_BYTES = 2048;
+const NAMES_BYTES = 2048;
+const MARKS_BYTES = FILTER_FIELDS.length * SECTION_ENTRIES;
 const PROBES = 4;
+
+export interface SectionSummary {
+  readonly names: string;
+  readonly marks: string;
+}
 
 export function sectionOf(seq: number): number {
   return Math.floor((seq - 1) / SECTION_ENTRIES);
 }
 
-/** The bits that stand for one name of one field. */
-function probe(field: string, value: string): number[] {
+interface Probe {
+  /** The bits that stand for one name of one field. */
+  readonly bits: readonly number[];
+  /** 1 to 255; 0 stands for no name. */
+  readonly mark: number;
+}
+
+function probe(field: string, value: string): Probe {
   let first = 0x811c9dc5;
   let second = 0x1b873593;
   const text = `${field}=${value}`;
@@ -29,43 +42,71 @@ function probe(field: string, value: string): number[] {
     first = Math.imul(first ^ code, 0x01000193);
     second = Math.imul(second + code, 0x85ebca6b) ^ (second >>> 13);
   }
-  const bits = SUMMARY_BYTES * 8;
-  return Array.from({ length: PROBES }, (_, step) => ((first >>> 0) + step * ((second | 1) >>> 0)) % bits);
+  const step = (second | 1) >>> 0;
+  const bits = Array.from({ length: PROBES }, (_, time) => ((first >>> 0) + time * step) % (NAMES_BYTES * 8));
+  return { bits, mark: 1 + (((first >>> 16) ^ (second >>> 9)) % 255) };
 }
 
-/** Summarises lines; undefined where one of them can't be read, so that such a section is always looked into. */
-export function createSummary(lines: readonly string[]): string | undefined {
-  const bits = Buffer.alloc(SUMMARY_BYTES);
-  for (const line of lines) {
+/** Summarises the lines of a section; undefined where one can't be read, so that such a section is always looked into. */
+export function createSummary(lines: readonly string[]): SectionSummary | undefined {
+  const names = Buffer.alloc(NAMES_BYTES);
+  const marks = Buffer.alloc(MARKS_BYTES);
+  for (const [index, line] of lines.entries()) {
     let entry: Readonly<Record<string, unknown>>;
     try {
       entry = JSON.parse(line) as Readonly<Record<string, unknown>>;
     } catch {
       return undefined;
     }
-    for (const field of FILTER_FIELDS) {
+    for (const [place, field] of FILTER_FIELDS.entries()) {
       const value = entry[field];
       if (typeof value !== "string") continue;
-      for (const bit of probe(field, value)) bits[bit >> 3] = (bits[bit >> 3] as number) | (1 << (bit & 7));
+      const { bits, mark } = probe(field, value);
+      for (const bit of bits) names[bit >> 3] = (names[bit >> 3] as number) | (1 << (bit & 7));
+      marks[place * SECTION_ENTRIES + index] = mark;
     }
   }
-  return bits.toString("base64");
+  return { names: names.toString("base64"), marks: marks.toString("base64") };
 }
 
-/** Asks summaries whether their section may have what a filter wants. */
-export function createSectionTest(filter: LineFilter): (summary: string) => boolean {
-  const wanted = filter.wanted.flatMap(([field, value]) => probe(field, value));
-  return (summary) => {
-    const bits = Buffer.from(summary, "base64");
-    if (bits.length !== SUMMARY_BYTES) return true;
-    return wanted.every((bit) => ((bits[bit >> 3] as number) & (1 << (bit & 7))) !== 0);
+/** Asks summaries what a filter wants to know. */
+export interface SectionTest {
+  /** Whether the section may have it at all. */
+  mayHave(names: string): boolean;
+  /** The places in the section, from 0, that may have it; undefined where the marks say nothing. */
+  findPlaces(marks: string): number[] | undefined;
+}
+
+export function createSectionTest(filter: LineFilter): SectionTest {
+  const wanted = filter.wanted.map(([field, value]) => ({ ...probe(field, value), start: FILTER_FIELDS.indexOf(field) * SECTION_ENTRIES }));
+  return {
+    mayHave(names) {
+      const bytes = Buffer.from(names, "base64");
+      if (bytes.length !== NAMES_BYTES) return true;
+      return wanted.every(({ bits }) => bits.every((bit) => ((bytes[bit >> 3] as number) & (1 << (bit & 7))) !== 0));
+    },
+    findPlaces(marks) {
+      const bytes = Buffer.from(marks, "base64");
+      if (bytes.length !== MARKS_BYTES) return undefined;
+      const places: number[] = [];
+      for (let place = 0; place < SECTION_ENTRIES; place++) {
+        if (wanted.every(({ start, mark }) => bytes[start + place] === mark)) places.push(place);
+      }
+      return places;
+    },
   };
 }
 
-/** The summaries of sections from `from` to `to`, both included. */
-export async function readSummaries(store: Store, from: number, to: number): Promise<Map<number, string>> {
+/** The names of sections from `from` to `to`, both included. */
+export async function readNames(store: Store, from: number, to: number): Promise<Map<number, string>> {
   const rows = await readRows(store.query, "select section, names from audit_section where section >= ? and section <= ?", [from, to]);
   return new Map(rows.map((row) => [Number(row["section"]), String(row["names"])]));
+}
+
+/** The marks of one section; empty where there are none. */
+export async function readMarks(store: Store, section: number): Promise<string> {
+  const [row] = await readRows(store.query, "select marks from audit_section_marks where section = ?", [section]);
+  return String(row?.["marks"] ?? "");
 }
 
 /** Summarises finished sections that have no summary yet; gives how many it did. */
@@ -79,10 +120,12 @@ export async function summariseSections(store: Store, maxSections: number = MAX_
     const lines: string[] = [];
     const start = section * SECTION_ENTRIES;
     for await (const page of readPages(store, start + 1, start + SECTION_ENTRIES)) for (const { line } of page) lines.push(line);
-    const names = createSummary(lines) ?? "";
-    await store.write((batch) =>
-      batch.run("insert into audit_section (section, names) values (?, ?) on conflict (section) do nothing", [section, names]),
-    );
+    // Where an entry is missing the others are not in their places.
+    const { names, marks } = (lines.length === SECTION_ENTRIES ? createSummary(lines) : undefined) ?? { names: "", marks: "" };
+    await store.write(async (batch) => {
+      await batch.run("insert into audit_section (section, names) values (?, ?) on conflict (section) do nothing", [section, names]);
+      await batch.run("insert into audit_section_marks (section, marks) values (?, ?) on conflict (section) do nothing", [section, marks]);
+    });
   }
   return Math.max(0, end - first);
 }

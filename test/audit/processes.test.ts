@@ -88,10 +88,10 @@ it("a process that is killed between intents leaves a log that verifies and lack
 it("processes that append at the same time leave one chain with all of their entries, which verifies meanwhile too", async () => {
   const { store, audit } = await openFolder();
   const writers = ["a", "b", "c"].map((name) => startWriter(name, 40));
-  let writing = true;
+  const stop = new AbortController();
   const looking = (async () => {
     let looks = 0;
-    for (; writing; looks++) {
+    for (; !stop.signal.aborted; looks++) {
       expect(await verifyStore(store, { publicKey: audit.publicKey })).toMatchObject({ ok: true });
       const pieces: Uint8Array[] = [];
       for await (const piece of exportLog({ store, audit, clock: createSteadyClock() })) pieces.push(Buffer.from(piece));
@@ -108,7 +108,7 @@ it("processes that append at the same time leave one chain with all of their ent
     }),
   );
   expect(codes).toEqual([0, 0, 0]);
-  writing = false;
+  stop.abort();
   expect(await looking).toBeGreaterThan(0);
   expect(await verifyStore(store, { publicKey: audit.publicKey })).toMatchObject({ ok: true, entries: 3 * 40 * 3 });
   await store.close();

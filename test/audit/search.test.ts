@@ -135,11 +135,16 @@ describe("a section's summary", () => {
   it("has every name that occurs, and few that don't", () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.string(), { maxLength: 300 }), (names) => {
-        const summary = createSummary(names.map((grant) => JSON.stringify({ grant }))) as string;
-        const has = (grant: string) => createSectionTest(compileFilter({ grant }))(summary);
-        for (const name of names) expect(has(name)).toBe(true);
-        const others = Array.from({ length: 200 }, (_, index) => `other name ${index}`);
-        expect(others.filter(has).length).toBeLessThan(20);
+        const summary = createSummary(names.map((grant) => JSON.stringify({ grant })));
+        const test = (grant: string) => createSectionTest(compileFilter({ grant }));
+        for (const [place, name] of names.entries()) {
+          expect(test(name).mayHave(summary?.names ?? "")).toBe(true);
+          expect(test(name).findPlaces(summary?.marks ?? "")).toContain(place);
+        }
+        const others = Array.from({ length: 200 }, (_, index) => test(`other name ${index}`));
+        expect(others.filter(({ mayHave }) => mayHave(summary?.names ?? "")).length).toBeLessThan(20);
+        const places = others.reduce((sum, { findPlaces }) => sum + (findPlaces(summary?.marks ?? "")?.length ?? 0), 0);
+        expect(places).toBeLessThan(200 * 10);
       }),
       { numRuns: 30 },
     );
@@ -147,7 +152,9 @@ describe("a section's summary", () => {
 
   it("is none where a line can't be read, so that the section is looked into", () => {
     expect(createSummary(["{}", "x"])).toBeUndefined();
-    expect(createSectionTest(compileFilter({ grant: "x" }))("")).toBe(true);
+    const test = createSectionTest(compileFilter({ grant: "x" }));
+    expect(test.mayHave("")).toBe(true);
+    expect(test.findPlaces("")).toBeUndefined();
   });
 });
 
