@@ -1,7 +1,8 @@
 /** A document that parsed → a compiled policy: frozen, pure, never failing. The same facts give the same decision for ever. */
-import type { CompiledPolicy } from "./decision.ts";
+
 import { decideCall, decideVisibility } from "./decide.ts";
 import { decidePrompt, decideResource, decideTemplate } from "./decide-block.ts";
+import type { CompiledPolicy } from "./decision.ts";
 import type { PolicyDocument } from "./document.ts";
 import { compilePlan, type PolicyPlan } from "./plan.ts";
 

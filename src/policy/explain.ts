@@ -4,8 +4,8 @@
  */
 import { printAmount } from "../kernel/decimal.ts";
 import type { PlannedPolicy } from "./compile.ts";
-import type { CallContext, Decision, ToolCall } from "./decision.ts";
 import { decideCall, type Trace } from "./decide.ts";
+import type { CallContext, Decision, ToolCall } from "./decision.ts";
 import type { RulePlan } from "./plan.ts";
 import { describeTruth, type Truth } from "./truth.ts";
 import { describeWindow } from "./window.ts";

@@ -2,8 +2,9 @@
  * Collects everything that is wrong with a document, each with its place, while its parts are read. Reading goes on
  * after a fault, so that all are told at once; what was read is used only where there is none.
  */
-import type { Failure, FailureCode, Place } from "../kernel/failure.ts";
+
 import { decimalOf, isIntegral } from "../kernel/decimal.ts";
+import type { Failure, FailureCode, Place } from "../kernel/failure.ts";
 import { isJsonList, isJsonNumber, isJsonObject, type Json, type JsonList, type JsonObject, readMember } from "../kernel/json.ts";
 import { escapePointer } from "../kernel/strict-json.ts";
 

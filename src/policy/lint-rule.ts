@@ -3,7 +3,7 @@ import { isJsonObject, type Json, readMember } from "../kernel/json.ts";
 import { oppositeOf } from "./comparison.ts";
 import { type Comparison, type Condition, isAnyOf, isComparison, type Rule } from "./document.ts";
 import { listWrappers } from "./operators/shell-commands.ts";
-import { EVERY, isPath, type Path, parsePath, type PathRoot } from "./path.ts";
+import { EVERY, isPath, type Path, type PathRoot, parsePath } from "./path.ts";
 import type { Warn } from "./warning.ts";
 
 export interface SchemaOfTool {

@@ -7,11 +7,11 @@ import { fail, succeed } from "../kernel/failure.ts";
 import { createJsonObject, isJsonObject, type Json, type JsonObject } from "../kernel/json.ts";
 import { escapePointer } from "../kernel/strict-json.ts";
 import { inspectAgreement } from "./agreement.ts";
-import { isShorter } from "./print.ts";
 import type { AllToolsEntry, PolicyDocument, SelectionBlock, ToolEntry, Validation } from "./document.ts";
 import { type FindPlace, freezeGiven, Inspector, readOptional } from "./inspector.ts";
 import { parseApproval, parseLimits, parseRateLimit, type ReadLimit } from "./parse-limit.ts";
 import { MAX_SENTENCE_CHARACTERS, parseRules } from "./parse-rule.ts";
+import { isShorter } from "./print.ts";
 import { type DocumentOptions, MAX_JSON_CHARACTERS, scanDocument } from "./read-document.ts";
 import { compilePolicySchema } from "./schema/policy-schema.ts";
 import { isSelector, parseSelector } from "./selector.ts";
@@ -46,7 +46,8 @@ export function readPolicy(value: Json, findPlace: FindPlace = (pointer) => ({ p
   const reader = new DocumentReader(inspector);
   const document = reader.readDocument(value);
   inspectAgreement(inspector, reader.limits);
-  if (document && !isShorter(document as unknown as Json, MAX_POLICY_CHARACTERS)) inspector.fault("", "The policy is too long.");
+  if (document && !isShorter(document as unknown as Json, MAX_POLICY_CHARACTERS))
+    inspector.fault("", "The policy is too long or nested too deep.");
   return inspector.failures.length > 0 || !document ? fail(...sortFailures(inspector.failures)) : succeed(document);
 }
 

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { compareCodePoints, printCanonicalJson } from "../kernel/canonical-json.ts";
 import { isJsonList, isJsonObject, type Json, type JsonObject, printJson } from "../kernel/json.ts";
 import type { PolicyDocument } from "./document.ts";
-import { MAX_JSON_CHARACTERS } from "./read-document.ts";
+import { MAX_DOCUMENT_DEPTH, MAX_JSON_CHARACTERS } from "./read-document.ts";
 
 /** The language's keys, in the order in which they are printed wherever they stand as keys of the language. */
 const KEY_ORDER: readonly string[] = [
@@ -70,20 +70,21 @@ export function printPolicy(document: PolicyDocument): string {
   return `${text !== undefined && text.length < MAX_JSON_CHARACTERS ? text : printValue(value, undefined, "language")}\n`;
 }
 
-/** Whether a value's compact JSON is shorter than so many characters; looks no further than that. */
+/** Whether a value's compact JSON is shorter than so many characters, and no deeper than a document may be. */
 export function isShorter(value: Json, characters: number): boolean {
-  return measure(value, characters) > 0;
+  return measure(value, characters, 0) > 0;
 }
 
 /** What is left of `room` after the value's compact JSON; zero or less: it does not fit. */
-function measure(value: Json, room: number): number {
+function measure(value: Json, room: number, depth: number): number {
   if (room <= 0 || (typeof value === "string" && value.length >= room)) return 0;
   if (!isJsonList(value) && !isJsonObject(value)) return room - printJson(value).length;
+  if (depth >= MAX_DOCUMENT_DEPTH) return 0;
   let left = room - 2;
   if (isJsonList(value)) {
-    for (const element of value) left = measure(element, left - 1);
+    for (const element of value) left = measure(element, left - 1, depth + 1);
   } else {
-    for (const [key, member] of Object.entries(value)) left = measure(member, measure(key, left - 2));
+    for (const [key, member] of Object.entries(value)) left = measure(member, measure(key, left - 2, depth), depth + 1);
   }
   return left;
 }

@@ -14,7 +14,6 @@ export const RULE_QUARANTINED = "(quarantined)";
 export const RULE_INPUT_SCHEMA = "(input schema)";
 export const RULE_NO_POLICY = "(no policy)";
 export const RULE_URI = "(uri)";
-export const RULE_AUDIT_UNAVAILABLE = "(audit unavailable)";
 export const RULE_ERROR = "(error)";
 
 /** What an agent is told where neither the rule nor the entry has words of its own. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { JsonNumber } from "../../src/kernel/json.ts";
-import { call, CONTEXT, compile, judge, judgeBoth } from "./support.ts";
+import { CONTEXT, call, compile, judge, judgeBoth } from "./support.ts";
 
 const HOLDS = { met: true, matched: true };
 const FAILS = { met: false, matched: false };

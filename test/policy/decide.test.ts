@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { toJson } from "../../src/kernel/json.ts";
 import type { InputSchema, ToolFacts } from "../../src/policy/decision.ts";
 import { denyApproval, denyByLimit, denyNoPolicy, denyUnavailable } from "../../src/policy/refusal.ts";
-import { brief, call, CONTEXT, compile } from "./support.ts";
+import { brief, CONTEXT, call, compile } from "./support.ts";
 
 const always = [{ conditions: [] }];
 const never = [{ conditions: [{ path: "tool.name", op: "eq", value: "" }] }];

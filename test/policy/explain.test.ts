@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { explainCall } from "../../src/policy/explain.ts";
-import { call, CONTEXT, compile } from "./support.ts";
+import { CONTEXT, call, compile } from "./support.ts";
 
 const policy = compile({
   hide: ["secret*"],

@@ -10,7 +10,7 @@ import { lintPolicy } from "../../src/policy/lint.ts";
 import { parsePolicy, readPolicy } from "../../src/policy/parse.ts";
 import { hashPolicy, printPolicy } from "../../src/policy/print.ts";
 import { args, documentValue, limit, type Plain, plain, rule, selector, toolCall, writeCondition } from "./arbitrary.ts";
-import { call, CONTEXT, compile, reverseKeys, unwrap } from "./support.ts";
+import { CONTEXT, call, compile, reverseKeys, unwrap } from "./support.ts";
 
 type Three = "true" | "false" | "missing" | "wrong";
 const MARK = Symbol("wrong");

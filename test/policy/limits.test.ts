@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { JsonNumber } from "../../src/kernel/json.ts";
 import { checkCounterAgreement } from "../../src/policy/agreement.ts";
 import type { Charge, LimitSpec } from "../../src/policy/decision.ts";
-import { call, CONTEXT, compile, faultsOf } from "./support.ts";
+import { CONTEXT, call, compile, faultsOf } from "./support.ts";
 
 function chargesOf(members: Record<string, unknown>, args: unknown = {}, name = "x"): readonly Charge[] {
   const decision = compile(members).decideCall(call(name, args), CONTEXT);

@@ -361,7 +361,7 @@ describe("printing", () => {
     }
   });
 
-  test("a policy that could not be parsed again is too long", () => {
+  test("a policy that could not be parsed again is an error", () => {
     expect(
       faultsOf({
         hide: ["a"],
@@ -369,6 +369,13 @@ describe("printing", () => {
         tools: { x: { deny_if: [{ conditions: [{ path: "args.a", op: "eq", value: "y".repeat(4_194_304) }] }] } },
       }),
     ).toEqual([""]);
+  });
+
+  test("so is one whose values are nested deeper than a text may be", () => {
+    const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)]);
+    const deep = (depth: number) => ({ tools: { x: { deny_if: [{ conditions: [{ path: "args.a", op: "eq", value: nested(depth) }] }] } } });
+    expect(unwrap(parsePolicy(printPolicy(read(deep(57)))))).toEqual(read(deep(57)));
+    expect(faultsOf(deep(58))).toEqual([""]);
   });
 
   test("a document is frozen", () => {

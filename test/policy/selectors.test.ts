@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { TOOL_CLASSES, type ToolClass } from "../../src/policy/decision.ts";
 import { compareSelectors, isSelector, matchGlob, parseSelector, type Selector } from "../../src/policy/selector.ts";
 import { createSelectorIndex } from "../../src/policy/selector-index.ts";
-import { brief, call, CONTEXT, compile, faultsOf } from "./support.ts";
+import { brief, CONTEXT, call, compile, faultsOf } from "./support.ts";
 
 function selector(text: string): Selector {
   const parsed = parseSelector(text);
