@@ -3,7 +3,7 @@
  * live in `operators/` and are joined here. Compiles an operator and its value into one judge of one found value.
  */
 import { printCanonicalJson } from "../kernel/canonical-json.ts";
-import { compareDecimals, type Decimal, decimalOf, isIntegral } from "../kernel/decimal.ts";
+import { canonicalDecimal, compareDecimals, type Decimal, decimalOf, isIntegral } from "../kernel/decimal.ts";
 import { isJsonList, isJsonNumber, isJsonObject, type Json, jsonTypeOf } from "../kernel/json.ts";
 import type { Operator } from "./document.ts";
 import { readExactNumber } from "./exact-number.ts";
@@ -139,7 +139,7 @@ function compileLength(op: "length_lte" | "length_gte", value: Json): CompiledOp
   const bound = isJsonNumber(value) ? decimalOf(value) : undefined;
   if (!bound || !isIntegral(bound)) return fault(`\`${op}\` takes a whole number.`);
   // No length comes near the largest safe integer, so that a rounded bound compares as the exact one does.
-  const count = Number(String(value));
+  const count = Number(canonicalDecimal(bound));
   return judgePresent((found) => {
     const length = lengthOf(found);
     return length === undefined ? WRONG : truthOf(op === "length_lte" ? length <= count : length >= count);

@@ -60,7 +60,7 @@ function parseLimit(inspector: Inspector, value: Json, pointer: string): Limit {
   }
   return freezeGiven<Limit>({
     counter: readOptional(limit, "counter", pointer, (text, at) => readCounter(inspector, text, at)),
-    window: window as Limit["window"],
+    window,
     max: readOptional(limit, "max", pointer, (number, at) => readLimitMax(inspector, number, at)) as ExactNumber,
     scope: readOptional(limit, "scope", pointer, (text, at) => inspector.readChoice<LimitScope>(text, at, LIMIT_SCOPES)),
     add: readOptional(limit, "add", pointer, (text, at) => readArgsPath(inspector, text, at)),

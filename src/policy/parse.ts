@@ -184,14 +184,12 @@ class DocumentReader {
     const seen = new Set<string>();
     list.forEach((text, index) => {
       const at = `${pointer}/${index}`;
-      if (typeof text !== "string") return inspector.fault(at, "A selector has to be a text.");
-      const selector = parseSelector(text);
-      if (!isSelector(selector)) return inspector.fault(at, selector.fault, { code: "invalid_selector" });
-      if (selector.kind === "class" && !options.classes) {
-        return inspector.fault(at, "Classes are of tools: they select nothing here.", { code: "invalid_selector" });
-      }
-      if (options.unique && seen.has(text)) return inspector.fault(at, `\`${text}\` is hidden twice.`);
-      seen.add(text);
+      const selector = typeof text === "string" ? parseSelector(text) : { fault: "A selector has to be a text." };
+      if (!isSelector(selector)) inspector.fault(at, selector.fault, { code: "invalid_selector" });
+      else if (selector.kind === "class" && !options.classes) {
+        inspector.fault(at, "Classes are of tools: they select nothing here.", { code: "invalid_selector" });
+      } else if (options.unique && seen.has(selector.text)) inspector.fault(at, `\`${selector.text}\` is hidden twice.`);
+      else seen.add(selector.text);
     });
     return Object.freeze(list.filter((text) => typeof text === "string"));
   }

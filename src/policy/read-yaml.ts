@@ -83,7 +83,7 @@ class YamlReader {
       this.#open.delete(node);
       return list;
     }
-    if (isMap(node)) return this.#readMap(node.items as { key: unknown; value: unknown }[], node, depth, pointer);
+    if (isMap(node)) return this.#readMap(node.items, node, depth, pointer);
     return this.fault("this kind of YAML is not read here", offset, pointer);
   }
 
@@ -180,7 +180,7 @@ export function readYaml(text: string, maxDepth: number): ReadYaml {
     }
     const yaml = parsed.directives?.yaml;
     if (yaml?.explicit && yaml.version !== "1.2") faults.push({ message: "only YAML 1.2 is read here", offset: 0, pointer: "" });
-    top = parsed.contents as ParsedNode | null;
+    top = parsed.contents;
   } catch (error) {
     // The parser recurses: only nesting beyond all bounds, or a fault of its own, ends here.
     const message = error instanceof RangeError ? "the nesting is too deep" : "the text can't be read as YAML";
@@ -213,7 +213,7 @@ function findNodeOffset(top: Node | null, pointer: string, which: "key" | "value
       // The last of doubled keys is the one that is told of.
       for (const pair of node.items) {
         if (!isScalar(pair.key) || (pair.key as { source?: string }).source !== key) continue;
-        keyOffset = startOf(pair.key as Node);
+        keyOffset = startOf(pair.key);
         next = pair.value as Node | null;
       }
       if (keyOffset === undefined) return offset;

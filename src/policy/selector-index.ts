@@ -5,7 +5,7 @@
  */
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { ToolClass } from "./decision.ts";
-import { type GlobSelector, matchGlob, rankSelector, type Selector } from "./selector.ts";
+import { matchGlob, rankSelector, type Selector } from "./selector.ts";
 
 /** Names whose glob is remembered, and how long they may be. */
 export const MAX_REMEMBERED_NAMES = 2048;
@@ -21,7 +21,7 @@ type Ranked<T> = { readonly order: number; readonly value: T };
 
 export interface SelectorIndex<T> {
   /** The value of the first selector, in the order given at creation, that matches. */
-  find(name: string, toolClass?: ToolClass | undefined): T | undefined;
+  find(name: string, toolClass?: ToolClass): T | undefined;
 }
 
 /** `entries` in the order of preference: of several selectors that match, the first one is found. */
@@ -36,7 +36,7 @@ export function createSelectorIndex<T>(entries: readonly { readonly selector: Se
     } else if (selector.kind === "class") {
       if (!classes.has(selector.class)) classes.set(selector.class, { order, value });
     } else if (rankSelector(selector) === 3) bare ??= { order, value };
-    else globs.push({ pieces: (selector as GlobSelector).pieces, order, value });
+    else globs.push({ pieces: selector.pieces, order, value });
   });
   const findGlob = globs.length === 0 ? undefined : createGlobFinder(globs);
   return {

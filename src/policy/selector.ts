@@ -59,7 +59,7 @@ export function parseSelector(text: string): Selector | { readonly fault: string
   const last = pieces.at(-1) as string;
   // Stars in a row are one star.
   const middle = pieces.slice(1, -1).filter((piece) => piece !== "");
-  const literals = pieces.reduce((sum, piece) => sum + [...piece].length, 0);
+  const literals = pieces.reduce((sum, piece) => sum + Array.from(piece).length, 0);
   return { kind: "glob", text, pieces: [first, ...middle, last], literals };
 }
 
