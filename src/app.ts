@@ -2,6 +2,7 @@
  * Builds every room in order, starts them, and stops them in reverse. One call of `startApp` is one running gateway on
  * one data folder.
  */
+import { createSecretKey } from "node:crypto";
 import path from "node:path";
 import { createFailureCounter } from "./audit/count-failures.ts";
 import { startUpkeep } from "./audit/upkeep.ts";
@@ -171,7 +172,7 @@ function createDesk(folder: DataFolder, config: Config | undefined, log: Log): D
     sessions: new SessionTable(),
     holds: new HoldTable(),
     active: new ActiveCount(),
-    argumentKey: folder.keys.deriveKey(ARGUMENT_PURPOSE),
+    argumentKey: createSecretKey(folder.keys.deriveKey(ARGUMENT_PURPOSE)),
     recordValues: config?.audit.arguments === "values",
     say: (words) => log.warn("gateway", words),
   };

@@ -2,7 +2,8 @@
  * `sallyport run`: one stdio server wrapped for one local client, with the same engine, limits and log as the gateway. Any
  * number of them share a data folder. The command's exit code becomes ours.
  */
-import { readFileSync, watchFile, unwatchFile } from "node:fs";
+import { createSecretKey } from "node:crypto";
+import { readFileSync, unwatchFile, watchFile } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { startUpkeep } from "./audit/upkeep.ts";
@@ -17,8 +18,8 @@ import { SessionTable } from "./gateway/session.ts";
 import { createStdioFace } from "./gateway/stdio-face.ts";
 import { createStdioLink } from "./gateway/stdio-link.ts";
 import type { GrantRecord } from "./identity/grant.ts";
-import { createId } from "./kernel/id.ts";
 import { FailureError, formatFailure, type Result, succeed } from "./kernel/failure.ts";
+import { createId } from "./kernel/id.ts";
 import { asData } from "./mcp/refusal.ts";
 import { writeRequest } from "./mcp/rewrite.ts";
 import type { Log } from "./observe/log.ts";
@@ -191,7 +192,7 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
     sessions: new SessionTable(),
     holds: new HoldTable(),
     active: new ActiveCount(),
-    argumentKey: folder.keys.deriveKey(ARGUMENT_PURPOSE),
+    argumentKey: createSecretKey(folder.keys.deriveKey(ARGUMENT_PURPOSE)),
     recordValues: false,
     say: (words) => log.warn("gateway", words),
   };
