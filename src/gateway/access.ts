@@ -28,6 +28,9 @@ export function createAccess(store: Store, grants: GrantIndex, revisions: Revisi
   let version = 0;
   let epoch = -1;
   let generation = -1;
+  // One look serves all requests of one turn of the event loop: what passes is held against the store once more in the
+  // transaction that records it, so that only a denial can be a turn old.
+  let lookedThisTurn = false;
 
   async function relook(next: number): Promise<number> {
     version = await grants.refresh();
@@ -39,8 +42,14 @@ export function createAccess(store: Store, grants: GrantIndex, revisions: Revisi
 
   return {
     look() {
+      if (lookedThisTurn) return epoch;
       const next = store.readEpoch();
-      return next === epoch ? next : relook(next);
+      if (next !== epoch) return relook(next);
+      lookedThisTurn = true;
+      setImmediate(() => {
+        lookedThisTurn = false;
+      });
+      return next;
     },
     get version() {
       return version;
