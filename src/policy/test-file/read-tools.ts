@@ -1,0 +1,80 @@
+/**
+ * Reads tool definitions as a server lists them, with `class` and `risk` beside the protocol's own fields. In a test file
+ * an unknown field is a typo; in a server's list it is the server's business.
+ */
+import { isJsonList, isJsonObject, type Json, type JsonObject, readMember } from "../../kernel/json.ts";
+import { TOOL_CLASSES, TOOL_RISKS, type ToolFacts } from "../decision.ts";
+import { type Inspector, readOptional } from "../inspector.ts";
+import { compileInputSchema } from "../schema/input-schema.ts";
+
+export const MAX_TEST_TOOLS = 50_000;
+const MAX_NAME_CHARACTERS = 1024;
+
+export const TOOL_KEYS: readonly string[] = [
+  "name",
+  "title",
+  "description",
+  "inputSchema",
+  "outputSchema",
+  "annotations",
+  "icons",
+  "execution",
+  "_meta",
+  "class",
+  "risk",
+];
+
+export interface ReadToolsOptions {
+  readonly strict: boolean;
+}
+
+/** Facts by name, from a list of definitions. */
+export function readTools(
+  inspector: Inspector,
+  value: Json,
+  pointer: string,
+  options: ReadToolsOptions,
+): ReadonlyMap<string, ToolFacts> | undefined {
+  const list = inspector.readList(value, pointer, "`tools`", MAX_TEST_TOOLS);
+  if (!list) return undefined;
+  const tools = new Map<string, ToolFacts>();
+  list.forEach((member, index) => {
+    const at = `${pointer}/${index}`;
+    const facts = readTool(inspector, member, at, options);
+    if (!facts) return;
+    if (tools.has(facts.name)) inspector.fault(`${at}/name`, `The tool \`${facts.name}\` stands twice.`);
+    else tools.set(facts.name, facts);
+  });
+  return tools;
+}
+
+function readTool(inspector: Inspector, value: Json, pointer: string, { strict }: ReadToolsOptions): ToolFacts | undefined {
+  const tool = isJsonObject(value) && !strict ? value : inspector.readObject(value, pointer, "A tool", TOOL_KEYS, ["name"]);
+  if (!tool) return undefined;
+  const name = readOptional(tool, "name", pointer, (text, at) => inspector.readText(text, at, "`name`", MAX_NAME_CHARACTERS));
+  if (name === undefined) return strict ? undefined : inspector.fault(`${pointer}/name`, "A tool needs a `name`.");
+  return {
+    name,
+    class: readOptional(tool, "class", pointer, (word, at) => inspector.readChoice(word, at, TOOL_CLASSES)),
+    risk: readOptional(tool, "risk", pointer, (word, at) => inspector.readChoice(word, at, TOOL_RISKS)),
+    annotations: readOptional(tool, "annotations", pointer, (member, at) => readAnnotations(inspector, member, at)),
+    inputSchema: readOptional(tool, "inputSchema", pointer, (schema, at) => {
+      const prepared = compileInputSchema(schema);
+      if ("schema" in prepared) return prepared.schema;
+      return inspector.fault(at, `This schema can't be used: ${prepared.unusable}.`);
+    }),
+  };
+}
+
+function readAnnotations(inspector: Inspector, value: Json, pointer: string): JsonObject | undefined {
+  return isJsonObject(value) ? value : inspector.fault(pointer, "`annotations` has to be an object.");
+}
+
+/** The list inside of what a server answered: the list itself, `{ tools }`, or a whole response. Gives its pointer too. */
+export function findToolList(value: Json): { readonly list: Json; readonly pointer: string } {
+  if (isJsonList(value) || !isJsonObject(value)) return { list: value, pointer: "" };
+  const result = readMember(value, "result");
+  const [holder, below] = isJsonObject(result) ? [result, "/result"] : [value, ""];
+  const list = readMember(holder, "tools");
+  return list === undefined ? { list: value, pointer: "" } : { list, pointer: `${below}/tools` };
+}
