@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { writeRefusal } from "../mcp/answers.ts";
-import { isRefusal, type Refusal } from "../mcp/refusal.ts";
+import { ERROR_CODES, isRefusal, type Refusal } from "../mcp/refusal.ts";
 import type { FailureCounter } from "../audit/count-failures.ts";
 import type { Desk } from "./desk.ts";
 import { HttpChannel, sendJson } from "./http-channel.ts";
@@ -89,7 +89,13 @@ async function servePost(
   if (message.kind === "response")
     return await passResponse(desk, who, message, request.rawHeaders, (status) => endOneWay(response, status));
   const routed = route(desk, who, message, request.rawHeaders);
-  if (isRefusal(routed)) return await refuseMessage(desk, who, routed, request, response);
+  if (isRefusal(routed)) {
+    if (message.kind === "request" || routed.code !== ERROR_CODES.methodNotFound)
+      return await refuseMessage(desk, who, routed, request, response);
+    // A notification that nobody knows has no answer, not even this one.
+    await recordRefusal(desk, who, routed);
+    return endOneWay(response, 202);
+  }
   if (message.kind === "notification") {
     return await passNotification(desk, who, routed, message, (status) => endOneWay(response, status));
   }

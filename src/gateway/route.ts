@@ -21,6 +21,9 @@ export interface Routed {
   readonly headers: McpHeaders | undefined;
 }
 
+/** What a message without an id may be called. */
+const NOTIFICATIONS = "notifications/";
+
 /** A session that is gone: 404, so that the client starts a new one. */
 export function refuseSession(message: Request | Notification | undefined): Refusal {
   const id = message?.kind === "request" ? message.id : undefined;
@@ -48,7 +51,10 @@ export function route(
   if (bridged) return bridged;
   const direction = message.kind === "request" ? "client_request" : "client_notification";
   const method = findMethod(message.method, direction, revision);
-  if (!method || method.judgement === "refused") return refuseMethod(id, claim.era);
+  if (!method || method.judgement === "refused") {
+    if (message.kind === "request" || message.method.startsWith(NOTIFICATIONS)) return refuseMethod(id, claim.era);
+    return refuse(ERROR_CODES.invalidRequest, 400, "Invalid Request: a request needs an `id`", "no_id", undefined);
+  }
   return { kind: "routed", claim, revision, session, method, headers };
 }
 
