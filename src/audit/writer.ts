@@ -11,7 +11,7 @@ import { openCheckpoint, SIGNER_NAME, type SignedCheckpoint, signCheckpoint } fr
 import { type AuditEntry, printEntry } from "./entry.ts";
 import { type NoteSigner, parseVerifierKey, printVerifierKey } from "./note.ts";
 
-export const CHECKPOINT_EVERY_ENTRIES = 256;
+export const CHECKPOINT_EVERY_ENTRIES = 1024;
 export const CHECKPOINT_EVERY_MS = 10_000;
 /** Rows of one statement, the larger first, so that few statements serve every size of group. */
 const STATEMENT_ROWS = [64, 32, 16, 8, 4, 2, 1] as const;
