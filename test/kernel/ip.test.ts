@@ -1,7 +1,7 @@
 /** Addresses and ranges: what is read, what is refused, and which range an address belongs to. */
 
 import { isIP } from "node:net";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { contains, type IpRange, isRangeInside, parseCidr, parseIp, specialRangeOf } from "../../src/kernel/ip.ts";
 

@@ -29,6 +29,7 @@ export function hasOneSqlReading(text: string): boolean {
       continue;
     }
     if (at === NO_END || foreign.isCutBy(start, at)) return false;
+    if ((sign === "'" || sign === '"') && !nesting.count(sign)) return false;
   }
   return true;
 }
@@ -135,35 +136,44 @@ function endOrNever(found: number): number {
   return found === -1 ? Number.POSITIVE_INFINITY : found;
 }
 
+/** What stands between things of one depth: elements, operands of AND and OR, the branches of a case. */
+const BESIDE: ReadonlySet<string> = new Set([",", "and", "or", "when", "then", "else"]);
+/** What nests to the left, whatever stands between. */
+const CHAINS: ReadonlySet<string> = new Set(["join", "union", "intersect", "except"]);
+
 /**
- * Counts what can nest. Elements of a list and operands of AND and OR stand beside each other, so a comma, a
- * semicolon and these words begin anew; a join and a set operation stay counted, because they nest to the left.
+ * Counts what can nest. Things beside each other do not, so the count begins anew between them; a join and a set
+ * operation stay counted until their bracket closes.
  */
 function createNesting(): { count(token: string): boolean } {
-  const outer: { base: number; path: number; word: boolean }[] = [];
+  const outer: { base: number; path: number; isCase: boolean }[] = [];
   let base = 0;
   let path = 0;
-  const open = (word: boolean): void => {
+  let isAfterDot = false;
+  const open = (isCase: boolean): void => {
     path++;
-    outer.push({ base, path, word });
+    outer.push({ base, path, isCase });
     base = path;
   };
-  const close = (word: boolean): void => {
-    if (outer.at(-1)?.word === word) ({ base, path } = outer.pop() as { base: number; path: number });
+  const close = (isCase: boolean): void => {
+    if (outer.at(-1)?.isCase === isCase) ({ base, path } = outer.pop() as { base: number; path: number });
   };
   return {
     count(token) {
-      const word = token.length === 1 ? token : token.toLowerCase();
+      if (/^\s$/.test(token)) return true;
+      // After a dot every word is a name (`a.end`).
+      const word = isAfterDot && WORD.test(token) ? "" : token.toLowerCase();
+      isAfterDot = token === ".";
       if (word === "(" || word === "[") open(false);
       else if (word === ")" || word === "]") close(false);
       else if (word === "case") open(true);
       else if (word === "end") close(true);
-      else if (word === "," || word === "and" || word === "or") path = base;
+      else if (BESIDE.has(word)) path = base;
       else if (word === ";") {
         if (outer.length === 0) base = 0;
         path = base;
-      } else if (/^(?:join|union|intersect|except)$/.test(word)) path = ++base;
-      else if (!/^[\s\d.]$/.test(word)) path++;
+      } else if (CHAINS.has(word)) path = ++base;
+      else if (!/^[\d.]$/.test(word)) path++;
       return path <= MAX_NESTING;
     },
   };

@@ -30,8 +30,8 @@ export async function loadSqlParser(): Promise<void> {
       try {
         return parseSync(text).stmts ?? [];
       } catch (error) {
-        // Anything but a mistake in the text leaves the parser's memory in doubt; it is not asked again.
-        isSound = error instanceof SqlError;
+        // Anything but a mistake in the text, a full stack above all, leaves the parser's memory in doubt: not asked again.
+        if (!(error instanceof SqlError || error instanceof SyntaxError)) isSound = false;
         return undefined;
       }
     },

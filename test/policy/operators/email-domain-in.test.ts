@@ -1,6 +1,6 @@
 /** `email_domain_in`: which texts are addresses, and whose domain is in a list. */
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { compileOperator, judge, listFaults, nameRows } from "./judge.ts";
 

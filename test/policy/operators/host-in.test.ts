@@ -1,8 +1,9 @@
 /** `host_in`: which URLs are read, and which hosts are in a list. */
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compileOperator, judge, listFaults, nameRows } from "./judge.ts";
+import { compileTextOperator } from "../../../src/policy/operators/registry.ts";
+import { judge, listFaults, nameRows } from "./judge.ts";
 
 const LIST = ["example.com", "*.example.org", "api.example.net:8443", "bücher.example", "[2001:db8::7]", "192.0.2.0/24", "8.8.8.0/24"];
 
@@ -223,10 +224,10 @@ test("a host is in the list of itself, as the WHATWG parser names it, and the ju
   fc.assert(
     fc.property(url, (text) => {
       const host = URL.parse(text)?.hostname ?? "";
-      const parts = compileOperator("host_in", ["never.example"]).judge(text);
-      if (parts === undefined) return;
-      expect(parts).toEqual([false]);
-      if (listFaults("host_in", [host]).length === 0) expect(judge("host_in", [host], text)).toBe("y");
+      const operator = compileTextOperator("host_in", [host], undefined);
+      const judged = judge("host_in", ["never.example"], text);
+      expect(["n", "?"]).toContain(judged);
+      return judged === "?" || "faults" in operator || operator.operator.judge(text)?.[0] === true;
     }),
     { numRuns: 500 },
   );

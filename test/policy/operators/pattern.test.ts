@@ -1,6 +1,6 @@
 /** RE2 patterns: what is found, what is refused, and in which time. */
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { compilePattern, type Pattern } from "../../../src/policy/operators/pattern.ts";
 import { nameRows } from "./judge.ts";

@@ -1,6 +1,6 @@
 /** The registry: which operators there are, and where it says that a condition is wrong. */
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { toJson } from "../../../src/kernel/json.ts";
 import { compileTextOperator, loadOperators, TEXT_OPERATORS, takesAllow } from "../../../src/policy/operators/registry.ts";

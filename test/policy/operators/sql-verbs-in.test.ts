@@ -1,6 +1,6 @@
 /** `sql_verbs_in`: which texts have one reading, and of which kinds their statements are. */
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { loadOperators } from "../../../src/policy/operators/registry.ts";
 import { hasOneSqlReading } from "../../../src/policy/operators/sql-reading.ts";
@@ -180,6 +180,7 @@ describe("texts of one reading", () => {
       `select 1 where a = 1${" or a = 1".repeat(2000)}`,
       `select 1 where a in (${"'x', ".repeat(5000)}'x')`,
       `insert into t values ${"(1, 'a', now()), ".repeat(2000)}(1, 'a', now())`,
+      `select case ${"when a = 1 then b ".repeat(1000)}end`,
       `select ${"f(".repeat(100)}1${")".repeat(100)}`,
       `select 1 ${"union all select 1 ".repeat(100)}`,
       `select 1${"; select 1".repeat(2000)}`,
@@ -272,6 +273,11 @@ describe("texts that can't be judged", () => {
       `select 1, 1${" union select 1, 1".repeat(1500)}`,
       `select 1 from a${" join b on c and d".repeat(1500)}`,
       `select 1${"::a".repeat(3000)}`,
+      `select ${"case when a.end then ".repeat(1500)}1${" end".repeat(1500)}`,
+      `select 1${" + a.and".repeat(1500)}`,
+      `select 1${" + a . /* x */ or".repeat(1500)}`,
+      `select ${"a.case + ".repeat(1500)}1`,
+      `select ${'(a."f"(1) + '.repeat(1500)}1${")".repeat(1500)}`,
       `select '${"a".repeat(70_000)}'`,
       `select '${"ü".repeat(40_000)}'`,
     ]),
