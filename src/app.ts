@@ -118,6 +118,8 @@ async function serve(parts: Parts): Promise<RunningApp> {
     await folder.store.write((batch) => batch.all("select 1"));
     return undefined;
   });
+  stoppers.push(() => recordLife(folder, "stop"));
+  await recordLife(folder, "start");
   const port = await listen(server, host, options.port ?? config?.listen.port ?? DEFAULT_PORT);
   stoppers.push(async () => {
     draining = true;
@@ -129,8 +131,6 @@ async function serve(parts: Parts): Promise<RunningApp> {
     setTimeout(() => server.closeAllConnections(), 250).unref();
     await closed;
   });
-  await recordLife(folder, "start");
-  stoppers.push(() => recordLife(folder, "stop"));
   if (config && options.configFile !== undefined) {
     stoppers.push(
       watchConfig({
@@ -173,7 +173,6 @@ function createDesk(folder: DataFolder, config: Config | undefined, log: Log): D
     holds: new HoldTable(),
     active: new ActiveCount(),
     argumentKey: createSecretKey(folder.keys.deriveKey(ARGUMENT_PURPOSE)),
-    recordValues: config?.audit.arguments === "values",
     say: (words) => log.warn("gateway", words),
   };
 }

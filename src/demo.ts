@@ -122,11 +122,12 @@ function createConfig(port: number): Config {
         classes: {},
         tools: "accept",
         meta: [],
+        recordsValues: false,
       },
     ],
     policies: [{ name: DEMO_POLICY, server: DEMO_SERVER, file, document: document.value }],
     grants: [],
-    audit: { durability: "process", arguments: "keys" },
+    audit: { durability: "process" },
     sources: [],
   };
 }

@@ -8,7 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import { startUpkeep } from "./audit/upkeep.ts";
 import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
-import type { Access } from "./gateway/access.ts";
+import { type Access, hasChanged, type Look } from "./gateway/access.ts";
 import { ActiveCount } from "./gateway/active.ts";
 import type { Desk, Endpoint } from "./gateway/desk.ts";
 import { HoldTable } from "./gateway/holds.ts";
@@ -120,24 +120,22 @@ function createGrant(options: RunOptions, nowMs: number): GrantRecord {
 /** One grant and one policy, both of this process; the tools are the store's. */
 function createRunAccess(folder: DataFolder, grant: GrantRecord, policy: { readonly current: ActivePolicy }): Access {
   let version = 0;
-  let epoch = -1;
-  let generation = -1;
+  let seen: Look = { epoch: -1, generation: -1 };
   return {
     async look() {
-      const next = folder.store.readEpoch();
-      if (next === epoch) return next;
-      const read = await readGeneration(folder.store.query);
-      if (read !== generation) version++;
-      generation = read;
-      epoch = next;
-      return next;
+      const epoch = folder.store.readEpoch();
+      if (epoch === seen.epoch) return seen;
+      const generation = await readGeneration(folder.store.query);
+      if (generation !== seen.generation) version++;
+      seen = { epoch, generation };
+      return seen;
     },
     get version() {
       return version;
     },
     findGrant: () => ({ grant }),
     findPolicy: () => policy.current,
-    hasChanged: async (batch) => (await readGeneration(batch)) !== generation,
+    hasChanged,
     isCurrent: async () => true,
   };
 }
@@ -179,7 +177,7 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
     },
     onFailed: (message) => log.warn("server.unavailable", `The tools of \`${server}\` can't be listed: ${message}`),
   });
-  const endpoint: Endpoint = { id, name: server, upstream: link, tools, scan: undefined, extraMeta: [] };
+  const endpoint: Endpoint = { id, name: server, upstream: link, tools, scan: undefined, extraMeta: [], recordsValues: false };
   const desk: Desk = {
     organisation: folder.organisation,
     version: VERSION,
@@ -193,7 +191,6 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
     holds: new HoldTable(),
     active: new ActiveCount(),
     argumentKey: createSecretKey(folder.keys.deriveKey(ARGUMENT_PURPOSE)),
-    recordValues: false,
     say: (words) => log.warn("gateway", words),
   };
   const { input, output } = options;

@@ -91,7 +91,15 @@ export class EndpointTable {
     });
     const secrets = new Set([...config.credentials, ...listServerSecrets({ url: config.url, headers: config.headers })]);
     const scan = createCredentialScan([...secrets].slice(0, MAX_SECRETS));
-    return { id, name: config.name, upstream, tools, scan: scan.isEmpty ? undefined : scan, extraMeta: config.meta };
+    return {
+      id,
+      name: config.name,
+      upstream,
+      tools,
+      scan: scan.isEmpty ? undefined : scan,
+      extraMeta: config.meta,
+      recordsValues: config.recordsValues,
+    };
   }
 
   #tell(name: string, observation: Observation): void {

@@ -51,7 +51,6 @@ export function buildConfig(parts: ConfigParts): Config {
     grants: Object.entries(memberObject(document, "grants")).map(([label, grant]) => buildGrant(label, grant)),
     audit: {
       durability: textOf(audit, "durability") === "disk" ? "disk" : "process",
-      arguments: textOf(audit, "arguments") === "values" ? "values" : "keys",
     },
     sources: [...parts.sources],
   });
@@ -73,6 +72,7 @@ function buildServer(name: string, server: Json, replaced: ConfigParts["replaced
     classes: mapTexts(memberObject(server, "classes")) as Record<string, ToolClass>,
     tools: textOf(server, "tools") === "review" ? "review" : "accept",
     meta: listTexts(isJsonObject(server) ? readMember(server, "meta") : undefined),
+    recordsValues: textOf(memberObject(server, "audit"), "arguments") === "values",
   };
 }
 

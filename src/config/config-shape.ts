@@ -105,6 +105,17 @@ const server: ObjectShape = {
       description: "`accept` (left out): tools hold as first seen. `review`: each waits for an admin.",
       choices: ["accept", "review"],
     },
+    audit: {
+      kind: "object",
+      description: "What the log says of calls to this server.",
+      keys: {
+        arguments: {
+          kind: "text",
+          description: "What of a call's arguments is on record: their `keys` (left out) or their `values` too.",
+          choices: ["keys", "values"],
+        },
+      },
+    },
     meta: {
       kind: "list",
       description: "Keys of a client's `_meta` that reach this server, besides trace and progress.",
@@ -192,11 +203,6 @@ export const CONFIG_SHAPE: ObjectShape = {
           kind: "text",
           description: "`process` (left out): on record before forwarding, survives a kill. `disk`: survives a power cut.",
           choices: ["process", "disk"],
-        },
-        arguments: {
-          kind: "text",
-          description: "What of a call's arguments is on record: their `keys` (left out) or their `values` too.",
-          choices: ["keys", "values"],
         },
       },
     },

@@ -17,6 +17,8 @@ export interface ServerConfig {
   readonly tools: "accept" | "review";
   /** Further keys of a client's `_meta` that reach the server. */
   readonly meta: readonly string[];
+  /** Whether the values of arguments are on record; else their names and a digest. */
+  readonly recordsValues: boolean;
 }
 
 export interface PolicyConfig {
@@ -61,6 +63,6 @@ export interface Config {
   readonly servers: readonly ServerConfig[];
   readonly policies: readonly PolicyConfig[];
   readonly grants: readonly GrantConfig[];
-  readonly audit: { readonly durability: "process" | "disk"; readonly arguments: "keys" | "values" };
+  readonly audit: { readonly durability: "process" | "disk" };
   readonly sources: readonly ConfigSource[];
 }

@@ -8,59 +8,67 @@ import type { ActivePolicy, RevisionIndex } from "../revision/revision-index.ts"
 import { readGeneration } from "../store/generation.ts";
 import type { Batch, Store } from "../store/store.ts";
 
+/** What a look saw: as long as it stands, so do the answers that were given under it. */
+export interface Look {
+  /** The store's epoch: while it stands nobody has written anything. */
+  readonly epoch: number;
+  /** The generation of everything that administrators decide. */
+  readonly generation: number;
+}
+
 export interface Access {
-  /**
-   * Forgets what changed and gives the store's epoch that all answers until the next look are true under. Throws when the
-   * store can't be asked: then nothing is decided.
-   */
-  look(): Promise<number> | number;
+  /** Forgets what changed and tells what is seen now. Throws when the store can't be asked: then nothing is decided. */
+  look(): Promise<Look> | Look;
   /** Rises with every change that `look` noticed. */
   readonly version: number;
   findGrant(bearer: string, nowMs: number): FoundGrant | Promise<FoundGrant>;
   findPolicy(name: string): ActivePolicy | undefined | Promise<ActivePolicy | undefined>;
-  /** In a transaction: whether anything was changed since the last look. */
-  hasChanged(batch: Batch): Promise<boolean>;
-  /** Whether a grant that was found under that epoch still holds. */
-  isCurrent(grant: GrantRecord, epoch: number, bearer: string): Promise<boolean>;
+  /** In a transaction: whether administrators have decided anything since that look. */
+  hasChanged(batch: Batch, since: Look): Promise<boolean>;
+  /** Whether a grant that was found under that look still holds; one that has expired since does. */
+  isCurrent(grant: GrantRecord, since: Look, bearer: string): Promise<boolean>;
+}
+
+/** While the batch's epoch is the look's, nobody can have changed anything, and nothing is read. */
+export async function hasChanged(batch: Batch, since: Look): Promise<boolean> {
+  return batch.epoch !== since.epoch && (await readGeneration(batch)) !== since.generation;
 }
 
 export function createAccess(store: Store, grants: GrantIndex, revisions: RevisionIndex): Access {
   let version = 0;
-  let epoch = -1;
-  let generation = -1;
+  let seen: Look = { epoch: -1, generation: -1 };
   // One look serves all requests of one turn of the event loop: what passes is held against the store once more in the
   // transaction that records it, so that only a denial can be a turn old.
   let lookedThisTurn = false;
 
-  async function relook(next: number): Promise<number> {
+  async function relook(epoch: number): Promise<Look> {
+    // The generation is read first: what changes after it is found out by whoever compares it in a transaction.
+    const generation = await readGeneration(store.query);
     version = await grants.refresh();
     revisions.refresh(version);
-    generation = await readGeneration(store.query);
-    epoch = next;
-    return next;
+    seen = { epoch, generation };
+    return seen;
   }
 
   return {
     look() {
-      if (lookedThisTurn) return epoch;
-      const next = store.readEpoch();
-      if (next !== epoch) return relook(next);
+      if (lookedThisTurn) return seen;
+      const epoch = store.readEpoch();
+      if (epoch !== seen.epoch) return relook(epoch);
       lookedThisTurn = true;
       setImmediate(() => {
         lookedThisTurn = false;
       });
-      return next;
+      return seen;
     },
     get version() {
       return version;
     },
     findGrant: (bearer, nowMs) => grants.find(bearer, nowMs),
     findPolicy: (name) => revisions.activePolicy(name),
-    async hasChanged(batch) {
-      return (await readGeneration(batch)) !== generation;
-    },
-    async isCurrent(grant, seen, bearer) {
-      if ((await this.look()) === seen) return true;
+    hasChanged,
+    async isCurrent(grant, since, bearer) {
+      if ((await this.look()).generation === since.generation) return true;
       const found = await grants.find(bearer, 0);
       return found.grant?.id === grant.id;
     },

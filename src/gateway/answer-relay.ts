@@ -48,6 +48,8 @@ export class AnswerRelay implements AnswerSink {
   #status = 0;
   #arrived = false;
   #parser: SseParser | undefined;
+  #lastEventId: string | undefined;
+  #retryMs: number | undefined;
   open: OpenExchange | undefined;
 
   constructor(ports: RelayPorts) {
@@ -60,6 +62,9 @@ export class AnswerRelay implements AnswerSink {
 
   onStart(status: number, headers: IncomingHttpHeaders): void {
     this.#status = status;
+    this.#mode = "none";
+    if (this.#parser) this.#remember(this.#parser);
+    this.#parser = undefined;
     const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
     if (type === "application/json") this.#mode = "json";
     else if (type === "text/event-stream" && status < 300) this.#mode = "events";
@@ -102,11 +107,17 @@ export class AnswerRelay implements AnswerSink {
 
   /** What a stream that broke off can be asked to go on from. */
   get lastEventId(): string | undefined {
-    return this.#parser?.lastEventId;
+    return this.#parser?.lastEventId ?? this.#lastEventId;
   }
 
   get retryMs(): number | undefined {
-    return this.#parser?.retryMs;
+    return this.#parser?.retryMs ?? this.#retryMs;
+  }
+
+  /** A stream that is asked for again begins anew; only where it was is kept. */
+  #remember(parser: SseParser): void {
+    this.#lastEventId = parser.lastEventId ?? this.#lastEventId;
+    this.#retryMs = parser.retryMs ?? this.#retryMs;
   }
 
   #readEvents(chunk: Buffer): boolean {

@@ -39,7 +39,7 @@ export async function conclude(
 /** A grant that was revoked while its call was under way does not see the answer. */
 async function isCurrent(desk: Desk, exchange: Exchange): Promise<boolean> {
   try {
-    return await desk.access.isCurrent(exchange.grant, exchange.epoch, exchange.bearer);
+    return await desk.access.isCurrent(exchange.grant, exchange.look, exchange.bearer);
   } catch {
     return false;
   }

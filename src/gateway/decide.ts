@@ -16,8 +16,9 @@ export function decide(desk: Desk, exchange: Exchange): Decision {
   const { subject, policy, endpoint } = exchange;
   switch (subject.kind) {
     case "plain":
-    case "listen":
       return PERMITTED;
+    case "listen":
+      return decideListen(exchange) ?? PERMITTED;
     case "tool_list":
     case "prompt_list":
     case "resource_list":
@@ -49,6 +50,16 @@ export function decide(desk: Desk, exchange: Exchange): Decision {
     case "subscribe":
       return compiled.decideResource(subject.uri) ?? PERMITTED;
   }
+}
+
+/** A subscription needs the permission of every resource that it names. */
+function decideListen({ subject, policy }: Exchange): Denial | undefined {
+  if (subject.kind !== "listen") return undefined;
+  for (const uri of subject.filter.resourceSubscriptions) {
+    const denial = policy ? policy.compiled.decideResource(uri) : denyNoPolicy();
+    if (denial) return denial;
+  }
+  return undefined;
 }
 
 function decideCompletion(exchange: Exchange): Denial | undefined {

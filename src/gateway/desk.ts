@@ -26,6 +26,8 @@ export interface Endpoint {
   readonly scan: CredentialScan | undefined;
   /** Further keys of a client's `_meta` that reach the server. */
   readonly extraMeta: readonly string[];
+  /** Whether the values of arguments are on record; else their names and a digest. */
+  readonly recordsValues: boolean;
 }
 
 export interface Desk {
@@ -42,7 +44,6 @@ export interface Desk {
   readonly active: ActiveCount;
   /** Key of the digests of arguments in the log. */
   readonly argumentKey: KeyObject;
-  readonly recordValues: boolean;
   /** Words for people, on stderr; never an argument, a token or an address. */
   readonly say: (words: string) => void;
 }

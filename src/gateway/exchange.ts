@@ -13,6 +13,7 @@ import type { Subject } from "../mcp/subject.ts";
 import type { CallContext, Denial, Permission } from "../policy/decision.ts";
 import type { ActivePolicy } from "../revision/revision-index.ts";
 import type { IndexedTool } from "../upstream/tool-index.ts";
+import type { Look } from "./access.ts";
 import type { Endpoint } from "./desk.ts";
 import type { Session } from "./session.ts";
 
@@ -39,8 +40,8 @@ export interface Exchange {
   readonly session: Session | undefined;
   readonly headers: McpHeaders | undefined;
   readonly rawHeaders: readonly string[];
-  /** The store's epoch that the facts below were read under. */
-  epoch: number;
+  /** What the facts below were read under. */
+  look: Look;
   policy: ActivePolicy | undefined;
   tool: IndexedTool | undefined;
   /** The rounds that this request continues. */

@@ -110,7 +110,7 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
       onDropped: (reason) => desk.say(`A message of the server ${endpoint.name} was dropped: ${reason}.`),
     });
     exchange.sentAt = performance.now();
-    relay.open = endpoint.upstream.exchange({ method: "POST", body, headers }, relay);
+    relay.open = endpoint.upstream.exchange({ method: "POST", body, headers, stream: exchange.subject.kind === "listen" }, relay);
     // Hanging up cancels in the modern era; in the legacy one the call goes on.
     if (claim.era === "modern") channel.onGone(() => relay.open?.cancel());
   });

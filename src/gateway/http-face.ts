@@ -9,7 +9,7 @@ import type { FailureCounter } from "../audit/count-failures.ts";
 import type { Desk } from "./desk.ts";
 import { HttpChannel, sendJson } from "./http-channel.ts";
 import { type Gate, identify, type Identified, type Turned } from "./identify.ts";
-import { openExchange, prepare, renew } from "./open-exchange.ts";
+import { openExchange, prepare, renew, underWay } from "./open-exchange.ts";
 import { pass } from "./pipeline.ts";
 import { passNotification, passResponse, recordRefusal } from "./one-way.ts";
 import { receive } from "./receive.ts";
@@ -103,12 +103,14 @@ async function servePost(
   if (isRefusal(exchange)) return await refuseMessage(desk, who, exchange, request, response);
   await prepare(desk, exchange);
   const channel = new HttpChannel(desk, request, response, routed.session, { bearer: who.bearer, grantId: who.grant.id });
-  desk.active.begin();
-  try {
-    await pass(desk, exchange, channel, (stale) => renew(desk, stale));
-  } finally {
-    desk.active.end();
-  }
+  await underWay(
+    desk,
+    exchange,
+    async () => await pass(desk, exchange, channel, (stale) => renew(desk, stale)),
+    async (refusal) => {
+      await refuseMessage(desk, who, refusal, request, response);
+    },
+  );
 }
 
 function endOneWay(response: ServerResponse, status: number): void {

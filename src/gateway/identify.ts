@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { GrantRecord } from "../identity/grant.ts";
+import type { Look } from "./access.ts";
 import type { Desk, Endpoint } from "./desk.ts";
 
 /** A request that ends before there is an exchange: an HTTP status and a word for the log. */
@@ -18,7 +19,7 @@ export interface Identified {
   readonly grant: GrantRecord;
   readonly bearer: string;
   readonly endpoint: Endpoint;
-  readonly epoch: number;
+  readonly look: Look;
 }
 
 export interface Gate {
@@ -74,19 +75,19 @@ export async function identify(desk: Desk, gate: Gate, request: IncomingMessage,
   if (foreign) return foreign;
   const bearer = readBearer(request);
   if (bearer === undefined) return turn(401, "no_token");
-  let epoch: number;
   try {
-    const looked = desk.access.look();
-    epoch = typeof looked === "number" ? looked : await looked;
-    const asked = desk.access.findGrant(bearer, desk.clock.now());
-    const found = asked instanceof Promise ? await asked : asked;
+    const asked = desk.access.look();
+    const look = asked instanceof Promise ? await asked : asked;
+    const finding = desk.access.findGrant(bearer, desk.clock.now());
+    const found = finding instanceof Promise ? await finding : finding;
     if (!found.grant) return turn(401, `${found.reason}_token`);
     const endpoint = gate.endpoints.get(server);
     if (!endpoint || !found.grant.servers.has(endpoint.name)) return turn(404, "unknown_server");
     const syncing = endpoint.tools.sync(desk.access.version);
     if (syncing) await syncing;
-    return { kind: "identified", grant: found.grant, bearer, endpoint, epoch };
-  } catch {
+    return { kind: "identified", grant: found.grant, bearer, endpoint, look };
+  } catch (error) {
+    desk.say(`A request was turned away because the store could not be asked: ${error instanceof Error ? error.message : "unknown"}`);
     return turn(503, "store_unavailable");
   }
 }

@@ -4,7 +4,7 @@
  * server's is replaced; errors of the other hop are put into our own words.
  */
 import type { ErrorAnswer } from "../mcp/answer.ts";
-import { writeError, writeFailedCall } from "../mcp/answers.ts";
+import { writeError, writeFailedCall, writeRefusal } from "../mcp/answers.ts";
 import { ERROR_CODES, statusOfError } from "../mcp/refusal.ts";
 import { planEdits, writeAnswer, writeEditedResult } from "../mcp/relay.ts";
 import type { Arrival, ArrivalFault } from "./answer-relay.ts";
@@ -13,6 +13,7 @@ import type { Exchange } from "./exchange.ts";
 import { filterList } from "./inspect-list.ts";
 import { inspectOpening } from "./inspect-opening.ts";
 import type { Outcome } from "./record.ts";
+import { refuseSession } from "./route.ts";
 import { isMissingSubject, writeNotFound } from "./not-found.ts";
 import { sealRound } from "./rounds.ts";
 
@@ -114,6 +115,10 @@ const FAULT_WORDS: Partial<Record<ArrivalFault, string>> = {
 
 /** An answer where there was none: it names neither address nor cause in detail, only what the agent can act upon. */
 export function inspectFault(exchange: Exchange, fault: ArrivalFault, sent: "not_sent" | "unknown"): Inspected {
+  if (fault === "not_found" && exchange.session?.ended) {
+    const refusal = refuseSession(exchange.request);
+    return { outcome: sent, status: refusal.status, code: "unknown_session", message: writeRefusal(refusal) };
+  }
   const words = FAULT_WORDS[fault] ?? "The server can't be reached now.";
   return { outcome: sent, status: 200, code: fault, message: writeUnavailable(exchange, words) };
 }

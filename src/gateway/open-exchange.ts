@@ -3,7 +3,8 @@
  * Where something changed meanwhile, the same exchange is brought up to date and judged again.
  */
 import type { Request } from "../mcp/message.ts";
-import type { Refusal } from "../mcp/refusal.ts";
+import { ERROR_CODES, type Refusal, refuse } from "../mcp/refusal.ts";
+import { keyOfId } from "../mcp/request-id.ts";
 import { readRound, readSubject } from "../mcp/subject.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
@@ -11,10 +12,11 @@ import type { Identified } from "./identify.ts";
 import { createExchangeId } from "./reply.ts";
 import { bondOf } from "./rounds.ts";
 import type { Routed } from "./route.ts";
+import { MAX_REQUESTS_IN_FLIGHT_PER_SESSION } from "./session.ts";
 
 export function openExchange(
   desk: Desk,
-  who: Pick<Identified, "grant" | "bearer" | "endpoint" | "epoch">,
+  who: Pick<Identified, "grant" | "bearer" | "endpoint" | "look">,
   routed: Routed,
   request: Request,
   rawHeaders: readonly string[],
@@ -41,7 +43,7 @@ export function openExchange(
     session,
     headers,
     rawHeaders,
-    epoch: who.epoch,
+    look: who.look,
     policy: undefined,
     tool: undefined,
     rounds: round && bond !== undefined ? desk.rounds.take(round, bond, desk.clock.now()) : undefined,
@@ -67,7 +69,7 @@ export async function prepare(desk: Desk, exchange: Exchange): Promise<void> {
 
 /** After a change: the grant again, its policy, the tools. False: the grant no longer holds here. */
 export async function renew(desk: Desk, exchange: Exchange): Promise<boolean> {
-  exchange.epoch = await desk.access.look();
+  exchange.look = await desk.access.look();
   const found = await desk.access.findGrant(exchange.bearer, desk.clock.now());
   if (found.grant?.id !== exchange.grant.id || !found.grant.servers.has(exchange.endpoint.name)) return false;
   await exchange.endpoint.tools.sync(desk.access.version);
@@ -75,4 +77,33 @@ export async function renew(desk: Desk, exchange: Exchange): Promise<boolean> {
   const name = found.grant.servers.get(exchange.endpoint.name);
   if (name !== undefined) exchange.policy = await desk.access.findPolicy(name);
   return true;
+}
+
+/**
+ * Counts an exchange as under way while it passes. An id that is in flight in this session already, and one exchange too
+ * many of a session or a grant, are refused: an answer must be one request's alone, and what is open is bounded.
+ */
+export async function underWay(
+  desk: Desk,
+  exchange: Exchange,
+  passOn: () => Promise<void>,
+  refuseIt: (refusal: Refusal) => Promise<void>,
+): Promise<void> {
+  const { session, request, grant, subject } = exchange;
+  if (session?.inFlight.has(keyOfId(request.id))) {
+    return await refuseIt(refuse(ERROR_CODES.invalidRequest, 400, "Invalid Request: the id is in use", "id_in_use", request.id));
+  }
+  if (session && session.inFlight.size >= MAX_REQUESTS_IN_FLIGHT_PER_SESSION) return await refuseIt(refuseBusy(request));
+  // A listen lasts as long as its client wants: a stop does not wait for it.
+  if (subject.kind === "listen") return await passOn();
+  if (!desk.active.begin(grant.id)) return await refuseIt(refuseBusy(request));
+  try {
+    await passOn();
+  } finally {
+    desk.active.end(grant.id);
+  }
+}
+
+function refuseBusy(request: Request): Refusal {
+  return refuse(ERROR_CODES.internal, 503, "Too many requests are under way", "too_many", request.id);
 }

@@ -53,7 +53,7 @@ function argumentsOf(desk: Desk, exchange: Exchange): Partial<AuditEntry> {
   return {
     ...describeArguments(subject.args),
     argumentDigest: exchange.argumentDigest,
-    ...(desk.recordValues ? { argumentValues: canonical } : {}),
+    ...(exchange.endpoint.recordsValues ? { argumentValues: canonical } : {}),
   };
 }
 

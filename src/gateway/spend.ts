@@ -37,7 +37,7 @@ export async function spend(desk: Desk, exchange: Exchange, permission: Permissi
 }
 
 async function spendIn(desk: Desk, batch: Batch, exchange: Exchange, permission: Permission): Promise<Spent> {
-  if (batch.epoch !== exchange.epoch && (await desk.access.hasChanged(batch))) return "stale";
+  if (await desk.access.hasChanged(batch, exchange.look)) return "stale";
   const { charges, approval } = permission;
   const counted = charges.length > 0 && exchange.rounds === undefined;
   if (counted || approval) {

@@ -6,7 +6,7 @@ import { isJsonObject, printJson, readMember } from "../kernel/json.ts";
 import { isJsonFault, parseStrictJson } from "../kernel/strict-json.ts";
 import { writeRefusal } from "../mcp/answers.ts";
 import { DEFAULT_BODY_LIMIT_BYTES, type Notification, readMessage, type Request, type Response } from "../mcp/message.ts";
-import { isRefusal } from "../mcp/refusal.ts";
+import { isRefusal, type Refusal } from "../mcp/refusal.ts";
 import { keyOfId, readId } from "../mcp/request-id.ts";
 import { isRevision, LATEST_LEGACY } from "../mcp/revisions.ts";
 import { writeRelayedResponse } from "../mcp/rewrite.ts";
@@ -14,7 +14,7 @@ import { LineReader, writeLine } from "../mcp/stdio.ts";
 import type { Channel } from "./channel.ts";
 import type { Desk, Endpoint } from "./desk.ts";
 import type { Identified } from "./identify.ts";
-import { openExchange, prepare, renew } from "./open-exchange.ts";
+import { openExchange, prepare, renew, underWay } from "./open-exchange.ts";
 import { recordMessage, recordRefusal, writeNotificationFor } from "./one-way.ts";
 import { pass } from "./pipeline.ts";
 import { route } from "./route.ts";
@@ -77,9 +77,9 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
     }
     const legacy = routed.claim.era === "legacy";
     const known = legacy && session ? { ...routed, session, revision: isRevision(revision) ? revision : routed.revision } : routed;
-    const epoch = await desk.access.look();
+    const look = await desk.access.look();
     await endpoint.tools.sync(desk.access.version);
-    const exchange = openExchange(desk, { ...who, epoch }, known, request, [], performance.now());
+    const exchange = openExchange(desk, { ...who, look }, known, request, [], performance.now());
     if (isRefusal(exchange)) {
       await recordRefusal(desk, who, exchange);
       stream.push(writeRefusal(exchange));
@@ -103,13 +103,12 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
           act();
         }),
     };
-    desk.active.begin();
-    try {
-      await pass(desk, exchange, channel, (stale) => renew(desk, stale));
-    } finally {
-      desk.active.end();
-      cancels.delete(key);
-    }
+    const refuse = async (refusal: Refusal): Promise<void> => {
+      await recordRefusal(desk, who, refusal);
+      stream.push(writeRefusal(refusal));
+    };
+    await underWay(desk, exchange, async () => await pass(desk, exchange, channel, (stale) => renew(desk, stale)), refuse);
+    cancels.delete(key);
   }
 
   /** The answer to `initialize` tells the revision; from it on there is a session. */

@@ -14,6 +14,7 @@ servers:
     classes: { create_post: write, constructor: read }
     tools: review
     meta: [example.com/tenant]
+    audit: { arguments: values }
   local:
     upstream: { url: "http://127.0.0.1:9000/mcp" }
     network: { allow: ["127.0.0.1/32", "fd00::/8", "10.0.0.1"] }
@@ -23,7 +24,7 @@ policies:
 grants:
   alice-laptop: { server: sendit, policy: sendit-standard, identity: alice@example.com, token: "\${ALICE_TOKEN}", tags: { team: support }, expires: 2027-01-01T00:00:00Z }
   ci-runner: { servers: { sendit: sendit-standard, local: local-read }, identity: ci, owner: bob@example.com, token: "\${CI_TOKEN}" }
-audit: { durability: disk, arguments: values }
+audit: { durability: disk }
 `;
 const FILES = { "policies/sendit.json": ALLOW_ALL };
 const SERVER = "servers: { s: { upstream: { url: 'https://s.example.com/mcp' } } }\n";
@@ -41,9 +42,15 @@ describe("a good configuration", () => {
     });
     expect(config.storeFile).toBe(path.join(folder, "data/sallyport.db"));
     expect(config.keyFile).toBe(path.join(folder, "data/master.key"));
-    expect(config.audit).toEqual({ durability: "disk", arguments: "values" });
+    expect(config.audit).toEqual({ durability: "disk" });
     const [sendit, local] = config.servers;
-    expect(sendit).toMatchObject({ name: "sendit", url: "https://sendit.example.com/mcp", tools: "review", meta: ["example.com/tenant"] });
+    expect(sendit).toMatchObject({
+      name: "sendit",
+      url: "https://sendit.example.com/mcp",
+      tools: "review",
+      meta: ["example.com/tenant"],
+      recordsValues: true,
+    });
     expect({ ...sendit?.headers }).toEqual({ Authorization: "Bearer upstream-canary-key", "X-Tenant": "acme-corporation" });
     expect({ ...sendit?.classes }).toEqual({ create_post: "write", constructor: "read" });
     expect(local).toMatchObject({
@@ -101,7 +108,7 @@ describe("a good configuration", () => {
     });
     const config = await loadGood(json, {}, ENV, "sallyport.json");
     expect(config.grants[0]?.token).toBe("alice-canary-token-1");
-    expect(config.audit).toEqual({ durability: "process", arguments: "keys" });
+    expect(config.audit).toEqual({ durability: "process" });
     expect(config.listen.port).toBeUndefined();
   });
 

@@ -21,9 +21,9 @@ const PLACES: readonly ((value: string) => string)[] = [
   (value) => `store: { url: ${value} }\nx: 1\n`,
   (value) => `limits: { url: ${value} }\n`,
   (value) => `secrets: { keyFile: ${value}, more: 1 }\n`,
-  (value) => `audit: { durability: ${value}, arguments: ${value} }\n`,
+  (value) => `audit: { durability: ${value} }\n`,
   (value) =>
-    `servers: { s: { upstream: { url: ${value}, headers: { A: ${value} } }, tools: ${value}, classes: { t: ${value} }, meta: [${value}] } }\nx: 1\n`,
+    `servers: { s: { upstream: { url: ${value}, headers: { A: ${value} } }, tools: ${value}, classes: { t: ${value} }, meta: [${value}], audit: { arguments: ${value} } } }\nx: 1\n`,
   (value) => `servers: { s: { upstream: { url: 'https://s.example.com' }, network: { allow: [${value}] } } }\nx: 1\n`,
   (value) => `servers: { s: { upstream: { command: ${value}, args: [${value}], env: { A: ${value} }, cwd: ${value} } } }\n`,
   (value) => `servers: { s: { upstream: ${value} } }\n`,

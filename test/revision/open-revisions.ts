@@ -46,7 +46,7 @@ export function countingPolicy(scope: string, limit: object = {}, rest: object =
 }
 
 export function serverOf(name: string): ServerConfig {
-  const none = { headers: {}, credentials: [], networkAllow: [], classes: {}, meta: [] };
+  const none = { headers: {}, credentials: [], networkAllow: [], classes: {}, meta: [], recordsValues: false };
   return { name, url: `https://${name}.example.com/mcp`, tools: "accept", ...none };
 }
 
