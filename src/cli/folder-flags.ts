@@ -1,5 +1,6 @@
 /** The flags that commands on a data folder share, and opening and closing that folder around an act. */
 import { type Command, InvalidArgumentError } from "commander";
+import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { FailureError, type Result } from "../kernel/failure.ts";
 import type { OpenFolder, Ports } from "./ports.ts";
@@ -28,7 +29,7 @@ export async function withFolder<T>(ports: Ports, flags: FolderFlags, act: (fold
   }
 }
 
-async function readConfig(ports: Ports, file: string): Promise<Awaited<ReturnType<typeof unwrap<import("../config/config.ts").Config>>>> {
+async function readConfig(ports: Ports, file: string): Promise<Config> {
   return unwrap(await loadConfig({ file, env: ports.terminal.env }));
 }
 
