@@ -242,10 +242,10 @@ describe("texts that can't be judged", () => {
       "select 1 ` /* ` ; drop table x -- */ 2",
       "select /* /* a */ */ 1",
       "select /* /* */ ; drop table x",
-      "select /*/ 1 /*/ 2",
+      "select 1 /*/ , 2 */",
       "select a['x]; drop table y; --'] from t",
       "select a[/* ] ; drop table y; -- */ 1]",
-      "select a[b[1]] ' ] ; drop table x; -- '",
+      "select a[b[1]], ' ] ; drop table x; -- '",
       "select q'[a]'",
       "select nq'[a]'",
       "select 1 delete from t",
@@ -367,11 +367,12 @@ test("a text of one reading is cut by MySQL, SQLite and SQL Server as by Postgre
   fc.assert(
     fc.property(anySql, (sql) => {
       if (!hasOneSqlReading(sql)) return;
-      const statements = cut(sql, { escapes: false, names: "", hash: false, tightDashes: true });
+      const statements = cut(sql, { escapes: false, names: "", hash: false, tightDashes: true, doubled: false });
       // Others may see less of the code (a name, a comment), never a statement that begins where PostgreSQL saw none.
       for (const dialect of [
-        { escapes: true, names: "`", hash: true, tightDashes: false },
-        { escapes: false, names: "`[", hash: false, tightDashes: true },
+        { escapes: true, names: "`", hash: true, tightDashes: false, doubled: false },
+        { escapes: false, names: "`[", hash: false, tightDashes: true, doubled: false },
+        { escapes: false, names: "[", hash: false, tightDashes: true, doubled: true },
       ]) {
         for (const at of cut(sql, dialect)) expect(statements).toContain(at);
       }
@@ -401,10 +402,12 @@ interface Dialect {
   readonly names: string;
   readonly hash: boolean;
   readonly tightDashes: boolean;
+  /** A bracket inside a bracketed name is written twice. */
+  readonly doubled: boolean;
 }
 
 /** Where the semicolons stand that a database of that dialect takes for code: written anew, as the referee. */
-function cut(sql: string, { escapes, names, hash, tightDashes }: Dialect): number[] {
+function cut(sql: string, { escapes, names, hash, tightDashes, doubled }: Dialect): number[] {
   const found: number[] = [];
   for (let at = 0; at < sql.length; at++) {
     const rest = sql.slice(at);
@@ -414,7 +417,7 @@ function cut(sql: string, { escapes, names, hash, tightDashes }: Dialect): numbe
     };
     if (sign === "'") skip(escapes ? /^'(?:[^'\\]|\\[^]|'')*'/ : /^'(?:[^']|'')*'/);
     else if (sign === '"') skip(escapes ? /^"(?:[^"\\]|\\[^]|"")*"/ : /^"(?:[^"]|"")*"/);
-    else if (names.includes(sign)) skip(sign === "[" ? /^\[[^\]]*\]/ : /^`[^`]*`/);
+    else if (names.includes(sign)) skip(sign === "`" ? /^`[^`]*`/ : doubled ? /^\[(?:[^\]]|\]\])*\]/ : /^\[[^\]]*\]/);
     else if (rest.startsWith("/*")) skip(/^\/\*[^]*?\*\//);
     else if ((hash && sign === "#") || (tightDashes ? /^--/ : /^--(?:[\s]|$)/).test(rest)) skip(/^[^\n]*/);
     else if (sign === ";") found.push(at);
