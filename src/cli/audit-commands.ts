@@ -198,7 +198,9 @@ function tellVerdict(context: CommandContext, verdict: Verdict, flags: FolderFla
     terminal.out(`  ${fault.kind} at entry ${fault.seq ?? "?"}${what}, line ${fault.line}; the ${entries} entries before it hold.\n`);
     return;
   }
-  const signed = verdict.signature === "verified" ? "signature verified" : "signature NOT checked: name the public key with --key";
+  const unsigned =
+    verdict.checkpoint === undefined ? "no checkpoint has been signed yet" : "signature NOT checked: name the public key with --key";
+  const signed = verdict.signature === "verified" ? "signature verified" : unsigned;
   const scope = verdict.filtered
     ? "This filtered export proves its own entries and no others."
     : "No entry was changed, removed or inserted.";

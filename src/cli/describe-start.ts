@@ -1,4 +1,5 @@
 /** What `start` says once it listens: where, with what, and one line to try. */
+import path from "node:path";
 import type { StartedGateway } from "./ports.ts";
 
 const DEMO_CALL = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"NAME","arguments":ARGS}}`;
@@ -6,7 +7,7 @@ const DEMO_CALL = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name
 export function describeStart(running: StartedGateway): string {
   const { url, dataDir, servers, demo } = running;
   const lines = ["", "  Sallyport is listening.", "", `  gateway   ${url}`, `  data      ${dataDir}`];
-  if (demo) return [...lines, ...describeDemo(url, demo.token), ""].join("\n");
+  if (demo) return [...lines, ...describeDemo(url, demo.token, commandFor(dataDir)), ""].join("\n");
   if (servers.length === 0) {
     lines.push(
       "",
@@ -19,14 +20,20 @@ export function describeStart(running: StartedGateway): string {
   return [...lines, "", ""].join("\n");
 }
 
-function describeDemo(url: string, token: string | undefined): string[] {
+/** How the checkout's commands are called for this folder: the demo's own is found without a word. */
+function commandFor(dataDir: string): (words: string) => string {
+  const named = path.resolve(".sallyport") === dataDir ? "" : ` --data ${dataDir}`;
+  return (words) => `npm run -s sallyport -- ${words}${named}`;
+}
+
+function describeDemo(url: string, token: string | undefined, command: (words: string) => string): string[] {
   const endpoint = `${url}/mcp/sendit`;
   const lines = [`  demo      ${endpoint}`];
   if (token === undefined) {
     lines.push(
-      "  token     shown at the first start only; for a new one: npm run sallyport -- grant rotate demo",
+      `  token     shown at the first start only; for a new one: ${command("grant rotate demo")}`,
       "",
-      "  The policy is policies/sendit.json; what happened so far: npm run sallyport -- audit tail",
+      `  The policy is policies/sendit.json; what happened so far: ${command("audit tail")}`,
       "",
     );
     return lines;
@@ -46,9 +53,9 @@ function describeDemo(url: string, token: string | undefined): string[] {
     "",
     "  Try it: one call that the policy allows, and one that it refuses:",
     "",
-    `    ${post("list_connectors", "{}")}; echo; ${post("disconnect_connector", '{"connectorId":"notion"}')}; echo`,
+    `    ${post("list_connectors", "{}")}; echo; ${post("disconnect_connector", '{"connector":"notion"}')}; echo`,
     "",
-    "  Then look at the log:  npm run sallyport -- audit tail",
+    `  Then look at the log:  ${command("audit tail")}`,
     "",
   );
   return lines;
