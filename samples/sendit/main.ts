@@ -1,48 +1,9 @@
 /**
  * A small MCP server for connecting services, which the demo's policy protects:
- * `node samples/sendit/main.ts --data DIR [--port P]`. Prints where it listens; ends with SIGTERM, or with the program
- * that started it.
+ * `node samples/sendit/main.ts --data DIR [--port P]`. Compiled code is kept between starts, so that it is there at once.
  */
-import { fstatSync } from "node:fs";
-import { resolveHost } from "./addresses.ts";
-import { createCalls } from "./calls.ts";
-import { openConnections } from "./connections.ts";
-import { type HttpServer, startHttp } from "./http.ts";
-import { createOAuth } from "./oauth.ts";
-import { send } from "./outgoing.ts";
-import { createSealer } from "./seal.ts";
-import { readSettings } from "./settings.ts";
-import { createWebhooks } from "./webhooks.ts";
+import { enableCompileCache } from "node:module";
 
-const EXIT_USAGE = 2;
-
-try {
-  watchEnd(await start());
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = EXIT_USAGE;
-}
-
-async function start(): Promise<HttpServer> {
-  const { port, dir, key, webhookSecret, allowLoopback, connectors } = readSettings(process.argv.slice(2), process.env);
-  const now = Date.now;
-  const sealer = createSealer(key);
-  const connections = openConnections(dir, sealer, now);
-  let origin = "";
-  const redirectUri = (): string => `${origin}/callback`;
-  const oauth = createOAuth({ connectors, connections, sealer, send, now, redirectUri, allowLoopback });
-  const webhooks = createWebhooks({ secret: webhookSecret, allowLoopback, send, resolve: resolveHost, now });
-  const calls = createCalls({ connectors, connections, sealer, oauth, webhooks, now });
-  const http = await startHttp(port, { calls, oauth });
-  origin = http.origin;
-  process.stdout.write(`listening on ${origin}\n`);
-  return http;
-}
-
-function watchEnd(http: HttpServer): void {
-  const end = (): void => void http.stop().then(() => process.exit(0));
-  process.once("SIGTERM", end).once("SIGINT", end);
-  // A pipe that ends means that the parent is gone; /dev/null and a terminal mean nothing.
-  const stdin = fstatSync(0);
-  if (stdin.isFIFO() || stdin.isSocket()) process.stdin.once("end", end).once("error", end).resume();
-}
+enableCompileCache();
+const { run } = await import("./run.ts");
+await run(process.argv.slice(2), process.env);
