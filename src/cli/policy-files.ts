@@ -1,8 +1,16 @@
-/** Reading the files that commands are given: text, or a failure in words. */
+/** Reading the files that commands are given: text, policies and lists of tools, or failures in words. */
 import { readFile } from "node:fs/promises";
 import { fail, type Result, succeed } from "../kernel/failure.ts";
+import { isJsonList, isJsonObject, readMember } from "../kernel/json.ts";
+import { compilePolicy, type PlannedPolicy } from "../policy/compile.ts";
+import type { ToolFacts } from "../policy/decision.ts";
+import { Inspector } from "../policy/inspector.ts";
+import type { LintedTool } from "../policy/lint.ts";
+import { loadOperators } from "../policy/operators/registry.ts";
+import { parsePolicy } from "../policy/parse.ts";
+import { readDocument } from "../policy/read-document.ts";
+import { findToolList, readTools } from "../policy/test-file/read-tools.ts";
 
-/** UTF-8 bytes of a file that is read as a document. */
 export const MAX_FILE_BYTES: number = 16 * 1024 * 1024;
 
 export async function readTextFile(file: string): Promise<Result<string>> {
@@ -21,4 +29,35 @@ function describeReadFault(error: unknown): string {
   if (code === "EISDIR") return "This is a folder, not a file.";
   if (code === "EACCES" || code === "EPERM") return "The file may not be read.";
   return error instanceof TypeError ? "The file is not UTF-8 text." : "The file can't be read.";
+}
+
+export async function readPolicyFile(file: string): Promise<Result<PlannedPolicy>> {
+  await loadOperators();
+  const text = await readTextFile(file);
+  if (!text.ok) return text;
+  const parsed = parsePolicy(text.value, { file });
+  return parsed.ok ? succeed(compilePolicy(parsed.value)) : parsed;
+}
+
+export interface ToolFile {
+  readonly facts: ReadonlyMap<string, ToolFacts>;
+  readonly linted: readonly LintedTool[];
+}
+
+/** A list of tools as a server gives it: the list, `{ "tools": […] }`, or a whole answer to `tools/list`. */
+export async function readToolFile(file: string): Promise<Result<ToolFile>> {
+  const text = await readTextFile(file);
+  if (!text.ok) return text;
+  const read = readDocument(text.value, { file });
+  if (!read.ok) return read;
+  const { value, place } = read.value;
+  const inspector = new Inspector((pointer, { key }) => place(pointer, key === true ? "key" : "value"));
+  const { list, pointer } = findToolList(value);
+  const facts = readTools(inspector, list, pointer, { strict: false });
+  if (!facts || inspector.failures.length > 0) return fail(...inspector.failures);
+  const linted = (isJsonList(list) ? list : []).flatMap((tool) => {
+    const known = isJsonObject(tool) ? facts.get(String(readMember(tool, "name"))) : undefined;
+    return known && isJsonObject(tool) ? [{ name: known.name, class: known.class, inputSchema: readMember(tool, "inputSchema") }] : [];
+  });
+  return succeed({ facts, linted });
 }
