@@ -58,25 +58,60 @@ const REFUSED: readonly Trap[] = [
   { name: "a lone low surrogate in a key", body: echo('{"\\udc00":1}'), status: 400, code: -32700 },
   { name: "a raw control character", body: echo('{"a":"\u0001"}'), status: 400, code: -32700 },
   { name: "a raw line break in a text", body: echo('{"a":"x\ny"}'), status: 400, code: -32700 },
-  { name: "invalid UTF-8", body: bytes('{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"', [0xff], '"}}'), status: 400, code: -32700 },
-  { name: "an overlong slash", body: bytes('{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"', [0xc0, 0xaf], '"}}'), status: 400, code: -32700 },
-  { name: "a surrogate in UTF-8", body: bytes('{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"', [0xed, 0xa0, 0x80], '"}}'), status: 400, code: -32700 },
+  {
+    name: "invalid UTF-8",
+    body: bytes('{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"', [0xff], '"}}'),
+    status: 400,
+    code: -32700,
+  },
+  {
+    name: "an overlong slash",
+    body: bytes('{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"', [0xc0, 0xaf], '"}}'),
+    status: 400,
+    code: -32700,
+  },
+  {
+    name: "a surrogate in UTF-8",
+    body: bytes('{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"', [0xed, 0xa0, 0x80], '"}}'),
+    status: 400,
+    code: -32700,
+  },
   { name: "too deep a list", body: echo(`{"a":${nested(200)}}`), status: 400, code: -32700 },
   { name: "a hundred thousand brackets", body: echo(`{"a":${nested(100_000)}}`), status: 400, code: -32700 },
   { name: "brackets that never close", body: `{"a":${"[".repeat(500_000)}`, status: 400, code: -32700 },
-  { name: "a doubled method", body: '{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"danger"}}', status: 400, code: -32700 },
+  {
+    name: "a doubled method",
+    body: '{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"danger"}}',
+    status: 400,
+    code: -32700,
+  },
   { name: "a doubled id", body: '{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', status: 400, code: -32700 },
-  { name: "doubled params", body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"},"params":{"name":"danger"}}', status: 400, code: -32700 },
+  {
+    name: "doubled params",
+    body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"},"params":{"name":"danger"}}',
+    status: 400,
+    code: -32700,
+  },
   { name: "a doubled name", body: call('{"name":"echo","name":"danger"}'), status: 400, code: -32700 },
   { name: "a name doubled by an escape", body: call('{"name":"echo","n\\u0061me":"danger"}'), status: 400, code: -32700 },
   { name: "doubled arguments", body: call('{"name":"echo","arguments":{},"arguments":{"a":1}}'), status: 400, code: -32700 },
   { name: "a doubled argument, deep down", body: echo('{"a":[{"b":1,"b":2}]}'), status: 400, code: -32700 },
-  { name: "a doubled key of _meta", body: call('{"name":"echo","_meta":{"progressToken":1,"progressToken":2}}'), status: 400, code: -32700 },
+  {
+    name: "a doubled key of _meta",
+    body: call('{"name":"echo","_meta":{"progressToken":1,"progressToken":2}}'),
+    status: 400,
+    code: -32700,
+  },
   { name: "Name beside name", body: call('{"name":"echo","Name":"danger"}'), status: 400, code: -32600, id: "1" },
   { name: "NAME alone", body: call('{"NAME":"danger"}'), status: 400, code: -32600, id: "1" },
   { name: "a name with NUL behind it", body: call('{"name":"echo","name\\u0000x":"danger"}'), status: 400, code: -32600, id: "1" },
   { name: "a full-width name", body: call('{"name":"echo","ｎａｍｅ":"danger"}'), status: 400, code: -32600, id: "1" },
-  { name: "params with a long s", body: '{"jsonrpc":"2.0","id":1,"method":"ping","param\u017f":{"name":"danger"}}', status: 400, code: -32600 },
+  {
+    name: "params with a long s",
+    body: '{"jsonrpc":"2.0","id":1,"method":"ping","param\u017f":{"name":"danger"}}',
+    status: 400,
+    code: -32600,
+  },
   { name: "Method beside method", body: '{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}', status: 400, code: -32600 },
   { name: "an ID in capitals", body: '{"jsonrpc":"2.0","ID":1,"method":"ping"}', status: 400, code: -32600 },
   { name: "arguments in capitals", body: call('{"name":"echo","Arguments":{"a":1}}'), status: 400, code: -32600, id: "1" },
@@ -89,10 +124,22 @@ const REFUSED: readonly Trap[] = [
   { name: "an id that is a list", body: '{"jsonrpc":"2.0","id":[1],"method":"ping"}', status: 400, code: -32600 },
   { name: "an id that is true", body: '{"jsonrpc":"2.0","id":true,"method":"ping"}', status: 400, code: -32600 },
   { name: "a method and a result", body: '{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}', status: 400, code: -32600, id: "1" },
-  { name: "a method and an error", body: '{"jsonrpc":"2.0","id":1,"method":"ping","error":{"code":1,"message":"x"}}', status: 400, code: -32600, id: "1" },
+  {
+    name: "a method and an error",
+    body: '{"jsonrpc":"2.0","id":1,"method":"ping","error":{"code":1,"message":"x"}}',
+    status: 400,
+    code: -32600,
+    id: "1",
+  },
   { name: "a method that is a number", body: '{"jsonrpc":"2.0","id":1,"method":7}', status: 400, code: -32600, id: "1" },
   { name: "no method", body: '{"jsonrpc":"2.0","id":1,"params":{}}', status: 400, code: -32600, id: "1" },
-  { name: "params as a list", body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["danger"]}', status: 400, code: -32600, id: "1" },
+  {
+    name: "params as a list",
+    body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["danger"]}',
+    status: 400,
+    code: -32600,
+    id: "1",
+  },
   { name: "params of null", body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":null}', status: 400, code: -32600, id: "1" },
   { name: "_meta as a text", body: call('{"name":"echo","_meta":"x"}'), status: 400, code: -32600, id: "1" },
   { name: "arguments as a list", body: call('{"name":"echo","arguments":[1]}'), status: 200, code: -32602, id: "1" },
@@ -102,10 +149,34 @@ const REFUSED: readonly Trap[] = [
   { name: "a name that is a list", body: call('{"name":["echo"]}'), status: 200, code: -32602, id: "1" },
   { name: "no name", body: call("{}"), status: 200, code: -32602, id: "1" },
   { name: "an unknown method", body: '{"jsonrpc":"2.0","id":1,"method":"tools/exec"}', status: 200, code: -32601, id: "1" },
-  { name: "a known method in capitals", body: '{"jsonrpc":"2.0","id":1,"method":"Tools/Call","params":{"name":"danger"}}', status: 200, code: -32601, id: "1" },
-  { name: "a known method with a blank", body: '{"jsonrpc":"2.0","id":1,"method":"tools/call ","params":{"name":"danger"}}', status: 200, code: -32601, id: "1" },
-  { name: "a method of tasks", body: '{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"x"}}', status: 200, code: -32601, id: "1" },
-  { name: "a server's method", body: '{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}', status: 200, code: -32601, id: "1" },
+  {
+    name: "a known method in capitals",
+    body: '{"jsonrpc":"2.0","id":1,"method":"Tools/Call","params":{"name":"danger"}}',
+    status: 200,
+    code: -32601,
+    id: "1",
+  },
+  {
+    name: "a known method with a blank",
+    body: '{"jsonrpc":"2.0","id":1,"method":"tools/call ","params":{"name":"danger"}}',
+    status: 200,
+    code: -32601,
+    id: "1",
+  },
+  {
+    name: "a method of tasks",
+    body: '{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"x"}}',
+    status: 200,
+    code: -32601,
+    id: "1",
+  },
+  {
+    name: "a server's method",
+    body: '{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}',
+    status: 200,
+    code: -32601,
+    id: "1",
+  },
   { name: "__proto__ as a method", body: '{"jsonrpc":"2.0","id":1,"method":"__proto__"}', status: 200, code: -32601, id: "1" },
   { name: "constructor as a method", body: '{"jsonrpc":"2.0","id":1,"method":"constructor"}', status: 200, code: -32601, id: "1" },
 ];
@@ -120,7 +191,13 @@ describe("a message that is not strict", () => {
     }, 1);
     expect(gateway.upstream.arrived).toEqual([]);
     expect(entries).toHaveLength(1);
-    expect(entries[0]).toMatchObject({ decision: "deny", code: "invalid_request", server: "alpha", grant: "first", identity: "first@example.com" });
+    expect(entries[0]).toMatchObject({
+      decision: "deny",
+      code: "invalid_request",
+      server: "alpha",
+      grant: "first",
+      identity: "first@example.com",
+    });
   });
 
   test("the refused method stands in the log, the arguments nowhere", async () => {
@@ -210,7 +287,11 @@ describe("the body", () => {
   });
 
   test("with a length and chunks at once is no request at all", async () => {
-    const both = head([["Content-Length", "5"], ["Transfer-Encoding", "chunked"], ["Connection", "close"]]);
+    const both = head([
+      ["Content-Length", "5"],
+      ["Transfer-Encoding", "chunked"],
+      ["Connection", "close"],
+    ]);
     const came = await exchangeBytes(gateway.port, [both, Buffer.from(`${echo("{}").length.toString(16)}\r\n${echo("{}")}\r\n0\r\n\r\n`)]);
     expect(came.toString("latin1")).not.toContain("200 OK");
     expect(gateway.upstream.arrived).toEqual([]);
@@ -219,8 +300,13 @@ describe("the body", () => {
   test("that comes byte by byte is read as one", async () => {
     const text = echo('{"a":"ü"}');
     const pieces = [...Buffer.from(text)].map((byte) => Buffer.from([byte]));
-    const start = head([["Content-Length", String(Buffer.byteLength(text))], ["Connection", "close"]]);
-    const answer = readAnswer(await exchangeBytes(gateway.port, [start, ...pieces.flatMap((piece, at) => (at % 20 === 0 ? [1, piece] : [piece]))]));
+    const start = head([
+      ["Content-Length", String(Buffer.byteLength(text))],
+      ["Connection", "close"],
+    ]);
+    const answer = readAnswer(
+      await exchangeBytes(gateway.port, [start, ...pieces.flatMap((piece, at) => (at % 20 === 0 ? [1, piece] : [piece]))]),
+    );
     expect(answer.json().result.content[0].text).toBe("done");
   });
 

@@ -40,21 +40,63 @@ const send = (headers: HeaderList, path = "/mcp/alpha") =>
 const auth = ["Authorization", `Bearer ${TOKEN}`] as const;
 
 describe("Host", () => {
-  const OWN = ["localhost", "127.0.0.1", "[::1]", "LOCALHOST", "localhost:1", "127.0.0.1:8420", "[::1]:8420", "gateway.example.com", "mcp.internal", "MCP.Internal:1234", "ported.internal:9000"];
+  const OWN = [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+    "LOCALHOST",
+    "localhost:1",
+    "127.0.0.1:8420",
+    "[::1]:8420",
+    "gateway.example.com",
+    "mcp.internal",
+    "MCP.Internal:1234",
+    "ported.internal:9000",
+  ];
   test.each(OWN)("%s is ours", async (host) => {
     expect((await send([["Host", host], auth])).status).toBe(200);
   });
 
   const FOREIGN = [
-    "evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "127.0.0.1.evil.example:8420", "localhost.", "notlocalhost", "evil.example:8420",
-    "gateway.example.com.evil.example", "xgateway.example.com", "127.0.0.2", "2130706433", "0x7f.1", "127.1", "0.0.0.0", "[::]", "[::ffff:127.0.0.1]", "::1",
-    "localhost@evil.example", "evil.example@localhost", "localhost, evil.example", "localhost evil.example", "localhost/evil", "localhost:80:90", "localhost:999999",
-    "localhost:", "localhost:x", "", "*", "ported.internal", "ported.internal:9001", "192.168.0.1", "169.254.169.254", "metadata.google.internal",
+    "evil.example",
+    "localhost.evil.example",
+    "127.0.0.1.nip.io",
+    "127.0.0.1.evil.example:8420",
+    "localhost.",
+    "notlocalhost",
+    "evil.example:8420",
+    "gateway.example.com.evil.example",
+    "xgateway.example.com",
+    "127.0.0.2",
+    "2130706433",
+    "0x7f.1",
+    "127.1",
+    "0.0.0.0",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "::1",
+    "localhost@evil.example",
+    "evil.example@localhost",
+    "localhost, evil.example",
+    "localhost evil.example",
+    "localhost/evil",
+    "localhost:80:90",
+    "localhost:999999",
+    "localhost:",
+    "localhost:x",
+    "",
+    "*",
+    "ported.internal",
+    "ported.internal:9001",
+    "192.168.0.1",
+    "169.254.169.254",
+    "metadata.google.internal",
   ];
   test.each(FOREIGN)("`%s` is not", async (host) => {
     const answer = await send([["Host", host], auth]);
-    expect([400, 403]).toContain(answer.status);
-    if (/^[a-z0-9.:[\]]+$/.test(host)) expect(answer.status).toBe(403);
+    // Node itself refuses what is no host at all.
+    const isHost = /^[a-z0-9.:[\]]+$/.test(host);
+    expect(isHost ? [403] : [400, 403]).toContain(answer.status);
     expect(reached()).toBe(0);
     expect(answer.text).not.toContain("evil");
   });
@@ -65,7 +107,9 @@ describe("Host", () => {
       expect([400, 403]).toContain(answer.status);
     }
     const old = await exchangeBytes(gateway.port, [
-      Buffer.from(`POST /mcp/alpha HTTP/1.0\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`),
+      Buffer.from(
+        `POST /mcp/alpha HTTP/1.0\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`,
+      ),
     ]);
     expect([400, 403]).toContain(readAnswer(old).status);
     expect(reached()).toBe(0);
@@ -73,34 +117,68 @@ describe("Host", () => {
 
   test("is asked before the credential, so that a foreign one learns nothing of it", async () => {
     expect((await send([["Host", "evil.example"]])).status).toBe(403);
-    expect((await send([["Host", "evil.example"], ["Authorization", "Bearer nobody-has-this-token"]])).status).toBe(403);
-  });
-
-  test.each(["http://127.0.0.1/mcp/alpha", "http://evil.example/mcp/alpha", "//mcp/alpha", "/mcp/alpha/../beta", "/mcp//alpha", "/mcp/%61lpha", "/mcp/alpha/x", "/MCP/alpha", "/mcp/alpha;x", "*"])(
-    "the target %s is no endpoint",
-    async (path) => {
-      const answer = await send([["Host", "localhost"], auth], path);
-      expect([400, 404]).toContain(answer.status);
-      expect(reached()).toBe(0);
-    },
-  );
-});
-
-describe("Origin", () => {
-  test.each(["http://localhost", "http://localhost:3000", "https://gateway.example.com", "http://127.0.0.1:8420", "http://[::1]:1"])("%s is ours", async (origin) => {
-    expect((await send([["Host", "localhost"], ["Origin", origin], auth])).status).toBe(200);
+    expect(
+      (
+        await send([
+          ["Host", "evil.example"],
+          ["Authorization", "Bearer nobody-has-this-token"],
+        ])
+      ).status,
+    ).toBe(403);
   });
 
   test.each([
-    "https://evil.example", "null", "", "http://localhost.evil.example", "http://localhost@evil.example", "file://", "http://localhost/", "http://localhost, http://evil.example",
-    "chrome-extension://abcdefgh", "localhost", "//localhost", "ftp://localhost", "http://evil.example#localhost", "http://127.0.0.1.nip.io", "https://gateway.example.com.evil.example",
+    "http://127.0.0.1/mcp/alpha",
+    "http://evil.example/mcp/alpha",
+    "//mcp/alpha",
+    "/mcp/alpha/../beta",
+    "/mcp//alpha",
+    "/mcp/%61lpha",
+    "/mcp/alpha/x",
+    "/MCP/alpha",
+    "/mcp/alpha;x",
+    "*",
+  ])("the target %s is no endpoint", async (path) => {
+    const answer = await send([["Host", "localhost"], auth], path);
+    expect([400, 404]).toContain(answer.status);
+    expect(reached()).toBe(0);
+  });
+});
+
+describe("Origin", () => {
+  test.each(["http://localhost", "http://localhost:3000", "https://gateway.example.com", "http://127.0.0.1:8420", "http://[::1]:1"])(
+    "%s is ours",
+    async (origin) => {
+      expect((await send([["Host", "localhost"], ["Origin", origin], auth])).status).toBe(200);
+    },
+  );
+
+  test.each([
+    "https://evil.example",
+    "null",
+    "",
+    "http://localhost.evil.example",
+    "http://localhost@evil.example",
+    "file://",
+    "http://localhost/",
+    "http://localhost, http://evil.example",
+    "chrome-extension://abcdefgh",
+    "localhost",
+    "//localhost",
+    "ftp://localhost",
+    "http://evil.example#localhost",
+    "http://127.0.0.1.nip.io",
+    "https://gateway.example.com.evil.example",
   ])("`%s` is not", async (origin) => {
     expect((await send([["Host", "localhost"], ["Origin", origin], auth])).status).toBe(403);
     expect(reached()).toBe(0);
   });
 
   test("is not given twice", async () => {
-    const twice = [["Origin", "http://localhost"], ["Origin", "http://localhost"]] as const;
+    const twice = [
+      ["Origin", "http://localhost"],
+      ["Origin", "http://localhost"],
+    ] as const;
     expect((await send([["Host", "localhost"], ...twice, auth])).status).toBe(403);
   });
 });
@@ -116,8 +194,22 @@ describe("the bearer", () => {
     ["no scheme", [["Authorization", TOKEN]], "no_token"],
     ["two in one", [["Authorization", `Bearer ${TOKEN}, Bearer ${TOKEN}`]], "no_token"],
     ["words behind it", [["Authorization", `Bearer ${TOKEN} x`]], "no_token"],
-    ["given twice", [["Authorization", `Bearer ${TOKEN}`], ["Authorization", `Bearer ${TOKEN}`]], "no_token"],
-    ["given twice, one bad", [["Authorization", "Bearer nobody-has-this-token"], ["Authorization", `Bearer ${TOKEN}`]], "no_token"],
+    [
+      "given twice",
+      [
+        ["Authorization", `Bearer ${TOKEN}`],
+        ["Authorization", `Bearer ${TOKEN}`],
+      ],
+      "no_token",
+    ],
+    [
+      "given twice, one bad",
+      [
+        ["Authorization", "Bearer nobody-has-this-token"],
+        ["Authorization", `Bearer ${TOKEN}`],
+      ],
+      "no_token",
+    ],
     ["in another header", [["X-Authorization", `Bearer ${TOKEN}`]], "no_token"],
     ["in a cookie", [["Cookie", `token=${TOKEN}`]], "no_token"],
     ["an unknown one", [["Authorization", "Bearer nobody-has-this-token"]], "unknown_token"],
@@ -138,7 +230,8 @@ describe("the bearer", () => {
   });
 
   test("is read by any spelling of the scheme", async () => {
-    for (const scheme of ["Bearer", "bearer", "BEARER"]) expect((await send([host, ["Authorization", `${scheme}  ${TOKEN}`]])).status).toBe(200);
+    for (const scheme of ["Bearer", "bearer", "BEARER"])
+      expect((await send([host, ["Authorization", `${scheme}  ${TOKEN}`]])).status).toBe(200);
   });
 
   test("in the query is none", async () => {
@@ -174,7 +267,14 @@ describe("the bearer", () => {
     expect((await gateway.call("echo", "{}", { token: LATE })).status).toBe(401);
     await folder.store.write((batch) => restoreGrant(batch, "late", act));
     expect((await gateway.call("echo", "{}", { token: LATE })).status).toBe(200);
-    const terms = { label: "made", identity: "m@example.com", owner: undefined, tags: {}, servers: [{ server: "alpha", policy: "alpha-policy" }], expiresMs: undefined };
+    const terms = {
+      label: "made",
+      identity: "m@example.com",
+      owner: undefined,
+      tags: {},
+      servers: [{ server: "alpha", policy: "alpha-policy" }],
+      expiresMs: undefined,
+    };
     const source = { key: folder.tokenKey, randomBytes };
     const added = await folder.store.write((batch) => addGrant(batch, { ...terms, ...act, ...source, origin: "cli", canAsk: false }));
     if (!added.ok) throw new Error("no grant");
@@ -193,7 +293,16 @@ describe("the bearer", () => {
   test("that is refused stands in the log: one entry for each source, reason and minute", async () => {
     const entries = (await gateway.entries()).filter(({ kind }) => kind === "authentication");
     const reasons = new Set(entries.map(({ code }) => code));
-    for (const reason of ["foreign_host", "foreign_origin", "no_token", "unknown_token", "expired_token", "revoked_token", "unknown_server"]) expect(reasons).toContain(reason);
+    for (const reason of [
+      "foreign_host",
+      "foreign_origin",
+      "no_token",
+      "unknown_token",
+      "expired_token",
+      "revoked_token",
+      "unknown_server",
+    ])
+      expect(reasons).toContain(reason);
     for (const entry of entries) expect(entry).toMatchObject({ decision: "deny", source: "127.0.0.1", count: expect.any(Number) });
     expect(entries.length).toBeLessThan(30);
     const kept = gateway.kept();
@@ -219,15 +328,32 @@ describe("other paths and methods", () => {
 
   test("health takes any Host and tells nothing", async () => {
     for (const path of ["/healthz", "/readyz", "/readyz?x=1"]) {
-      const answer = await sendHttp(gateway.port, { method: "GET", path, headers: [["Host", "anything.example"], ["Connection", "close"]] });
+      const answer = await sendHttp(gateway.port, {
+        method: "GET",
+        path,
+        headers: [
+          ["Host", "anything.example"],
+          ["Connection", "close"],
+        ],
+      });
       expect(answer.status).toBe(200);
       expect(answer.text).not.toMatch(/alpha|127\.0\.0\.1|first/);
     }
   });
 
   test("a refused body is not read, and the connection is not used again", async () => {
-    const head = writeHttp({ path: "/mcp/alpha", headers: [["Host", "localhost"], ["Content-Type", "application/json"], ["Content-Length", "1000000"]] });
-    const came = await exchangeBytes(gateway.port, [head, Buffer.from(`POST /mcp/alpha HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`)]);
+    const head = writeHttp({
+      path: "/mcp/alpha",
+      headers: [
+        ["Host", "localhost"],
+        ["Content-Type", "application/json"],
+        ["Content-Length", "1000000"],
+      ],
+    });
+    const came = await exchangeBytes(gateway.port, [
+      head,
+      Buffer.from(`POST /mcp/alpha HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`),
+    ]);
     expect(readAnswer(came).status).toBe(401);
     expect(came.toString("latin1").match(/HTTP\/1\.1 /g)).toHaveLength(1);
   });

@@ -43,6 +43,8 @@ export interface RawUpstream {
   /** JSON text of the tools that it lists. */
   tools: string;
   forget(): void;
+  /** On the same port again, after a stop. */
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -51,7 +53,6 @@ export interface RawUpstreamOptions {
   /** `legacy`: `server/discover` is unknown to it. */
   readonly era?: "legacy" | "both";
   readonly respond?: Respond;
-  readonly port?: number;
 }
 
 export const tool = (name: string, more = ""): string => `{"name":${JSON.stringify(name)},"inputSchema":{"type":"object"}${more}}`;
@@ -116,7 +117,8 @@ export async function startRawUpstream(options: RawUpstreamOptions = {}): Promis
     socket.on("error", () => undefined);
     socket.on("close", () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
+  const listen = (at: number): Promise<void> => new Promise((resolve) => server.listen(at, "127.0.0.1", resolve));
+  await listen(0);
   const { port } = server.address() as AddressInfo;
   const upstream: RawUpstream = {
     port,
@@ -130,6 +132,7 @@ export async function startRawUpstream(options: RawUpstreamOptions = {}): Promis
       upstream.arrived.length = 0;
       chunks.length = 0;
     },
+    start: () => listen(port),
     stop: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());
