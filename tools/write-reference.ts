@@ -1,0 +1,9 @@
+/** Writes the generated pages of `docs/`. A test keeps them fresh. */
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { printConfigurationPage } from "./docs/print-configuration.ts";
+import { printErrorsPage } from "./docs/print-errors.ts";
+
+const root = path.resolve(import.meta.dirname, "..");
+writeFileSync(path.join(root, "docs/errors.md"), printErrorsPage());
+writeFileSync(path.join(root, "docs/reference/configuration.md"), printConfigurationPage());
