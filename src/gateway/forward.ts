@@ -84,7 +84,6 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
   const { session, endpoint, claim, request } = exchange;
   const { body, headers } = writeRequestFor(desk, exchange, upstreamId);
   const key = keyOfId(request.id);
-  session?.inFlight.set(key, { upstreamId, method: request.method });
   let stream: EventStream | undefined;
   let upstreamSession: string | undefined;
 
@@ -109,6 +108,7 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
       onCut: (cut) => resumeUpstream(exchange, cut),
       onDropped: (reason) => desk.say(`A message of the server ${endpoint.name} was dropped: ${reason}.`),
     });
+    session?.inFlight.set(key, { upstreamId, method: request.method, cancel: () => relay.open?.cancel() });
     exchange.sentAt = performance.now();
     relay.open = endpoint.upstream.exchange({ method: "POST", body, headers, stream: exchange.subject.kind === "listen" }, relay);
     // Hanging up cancels in the modern era; in the legacy one the call goes on.

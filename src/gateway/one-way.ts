@@ -12,7 +12,7 @@ import type { AnswerSink } from "../upstream/http-upstream.ts";
 import type { Desk } from "./desk.ts";
 import type { Identified } from "./identify.ts";
 import type { Routed } from "./route.ts";
-import type { Session } from "./session.ts";
+import type { Passage, Session } from "./session.ts";
 import { wordsOf } from "./spend.ts";
 import { printJson } from "../kernel/json.ts";
 
@@ -56,6 +56,9 @@ function headersOf(session: Session | undefined, revision: string): Record<strin
   return headers;
 }
 
+/** A request that was cancelled may still have its answer, for the two can cross; after this nobody waits for it. */
+export const CANCEL_GRACE_MS = 2_000;
+
 export async function passNotification(
   desk: Desk,
   who: Who,
@@ -70,17 +73,24 @@ export async function passNotification(
   if (!body) return end(202);
   if (!(await recordMessage(desk, who, session, message.method))) return end(503);
   who.endpoint.upstream.exchange({ method: "POST", body, headers: headersOf(session, revision) }, DEAF);
+  const passage = findCancelled(session, message);
+  if (passage) setTimeout(() => passage.cancel(), CANCEL_GRACE_MS).unref();
   end(202);
 }
 
 /** The bytes for the server; undefined where it has nothing to hear of. */
 export function writeNotificationFor(session: Session | undefined, message: Notification): Buffer | undefined {
   if (message.method !== "notifications/cancelled") return writeRelayed(message);
-  // A request is known to the server by our id. Without a session nobody can tell whose request it was.
-  const value = message.params?.["requestId"];
+  const passage = findCancelled(session, message);
+  return passage && writeRelayed(message, { set: { requestId: passage.upstreamId } });
+}
+
+/** A request is known to the server by our id. Without a session nobody can tell whose request it was. */
+function findCancelled(session: Session | undefined, message: Notification): Passage | undefined {
+  const value = message.method === "notifications/cancelled" ? message.params?.["requestId"] : undefined;
   const id = value === undefined ? undefined : readId(value, printJson(value));
   const passage = id && session?.inFlight.get(keyOfId(id));
-  return passage && passage.method !== "initialize" ? writeRelayed(message, { set: { requestId: passage.upstreamId } }) : undefined;
+  return passage?.method === "initialize" ? undefined : passage;
 }
 
 export async function passResponse(

@@ -2,11 +2,13 @@
  * What a server sends on its own: notifications, and in the legacy era requests of the client. Known methods pass, on the
  * stream they came on; a request gets an id of ours, under which the client's answer finds its way back.
  */
+import { printJson } from "../kernel/json.ts";
 import { findMethod } from "../mcp/methods.ts";
-import { readMessage } from "../mcp/message.ts";
+import { type Notification, readMessage } from "../mcp/message.ts";
 import { isRefusal } from "../mcp/refusal.ts";
 import type { Revision } from "../mcp/revisions.ts";
 import { META } from "../mcp/meta.ts";
+import { keyOfId, readId } from "../mcp/request-id.ts";
 import { writeRelayed } from "../mcp/rewrite.ts";
 import { DEFAULT_ANSWER_LIMIT_BYTES } from "../mcp/answer.ts";
 import type { Desk, Endpoint } from "./desk.ts";
@@ -57,14 +59,28 @@ export function relayOn(
   if (message.method === "notifications/tools/list_changed") void route.endpoint.tools.refresh();
   if (!stream) return true;
   if (message.kind === "notification") {
+    if (message.method === "notifications/cancelled") return withdraw(route.session, stream, message, resume);
     const meta = route.subscription === undefined ? undefined : { [META.subscriptionId]: route.subscription };
     return push(stream, writeRelayed(message, meta ? { meta } : {}), resume);
   }
   const { session } = route;
   if (!session) return drop("a request outside of a session can't be answered");
   const own = `s${session.nextAsk++}`;
-  session.asks.set(own, { raw: message.id.raw, method: message.method });
+  session.asks.set(own, { raw: message.id.raw, key: keyOfId(message.id), method: message.method });
   return push(stream, writeRelayed(message, { id: own }), resume);
+}
+
+/** A server takes back what it asked: the client knows that by our id. Of anything else it has nothing to hear. */
+function withdraw(session: Session | undefined, stream: MessageStream, message: Notification, resume: () => void): boolean {
+  const value = message.params?.["requestId"];
+  const id = value === undefined ? undefined : readId(value, printJson(value));
+  const key = id && keyOfId(id);
+  for (const [own, ask] of session?.asks ?? []) {
+    if (ask.key !== key) continue;
+    session?.asks.delete(own);
+    return push(stream, writeRelayed(message, { set: { requestId: own } }), resume);
+  }
+  return true;
 }
 
 function push(stream: MessageStream, message: Buffer, resume: () => void): boolean {

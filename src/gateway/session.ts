@@ -20,12 +20,16 @@ export interface Passage {
   /** Our id of the request towards the upstream. */
   readonly upstreamId: number;
   readonly method: string;
+  /** Ends the wait for its answer. */
+  cancel(): void;
 }
 
 /** A request that the server asked of the client. */
 export interface Ask {
   /** The server's own id, as it was spelt. */
   readonly raw: string;
+  /** The same id, in its one spelling. */
+  readonly key: string;
   readonly method: string;
 }
 

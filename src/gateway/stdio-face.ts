@@ -49,6 +49,8 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
   let session: Session | undefined;
   let revision: string = LATEST_LEGACY;
   let isOpen = false;
+  /** The messages without an answer, one after the other. */
+  let said: Promise<void> = Promise.resolve();
 
   const stream: MessageStream = {
     push: (message) => options.write(writeLine(message)),
@@ -63,9 +65,14 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
       stream.push(writeRefusal(message));
       return;
     }
-    if (message.kind === "response") return await takeResponse(message);
-    if (message.kind === "notification") return await takeNotification(message);
-    await takeRequest(message);
+    if (message.kind === "request") {
+      // What was said before it, such as that the conversation is open, reaches the server before it.
+      await said;
+      return await takeRequest(message);
+    }
+    const taken = said.then(async () => await (message.kind === "response" ? takeResponse(message) : takeNotification(message)));
+    said = taken.catch(() => undefined);
+    await taken;
   }
 
   async function takeRequest(request: Request): Promise<void> {
@@ -89,26 +96,31 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
     await prepare(desk, exchange);
     const key = keyOfId(request.id);
     let cancelled = false;
+    let leave = (): void => exchange.session?.inFlight.get(key)?.cancel();
     const channel: Channel = {
       answer(_status, answer) {
-        cancels.delete(key);
         if (cancelled) return;
         if (request.method === "initialize") open(request, answer);
         stream.push(answer);
       },
       openStream: () => undefined,
-      onGone: (act) =>
-        void cancels.set(key, () => {
-          cancelled = true;
-          act();
-        }),
+      onGone(act) {
+        leave = act;
+      },
     };
     const refuse = async (refusal: Refusal): Promise<void> => {
       await recordRefusal(desk, who, refusal);
       stream.push(writeRefusal(refusal));
     };
-    await underWay(desk, exchange, async () => await pass(desk, exchange, channel, (stale) => renew(desk, stale)), refuse);
-    cancels.delete(key);
+    const passOn = async (): Promise<void> => {
+      const cancel = (): void => {
+        cancelled = true;
+        leave();
+      };
+      if (request.method !== "initialize") cancels.set(key, cancel);
+      await pass(desk, exchange, channel, (stale) => renew(desk, stale)).finally(() => cancels.delete(key));
+    };
+    await underWay(desk, exchange, passOn, refuse);
   }
 
   /** The answer to `initialize` tells the revision; from it on there is a session. */
@@ -139,16 +151,17 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
   async function takeNotification(message: Notification): Promise<void> {
     const routed = route(desk, who, message, undefined);
     if (isRefusal(routed)) return await recordRefusal(desk, who, routed);
-    if (message.method === "notifications/cancelled" && !session) return cancelModern(message);
+    if (message.method === "notifications/cancelled") return await takeCancel(message);
     const body = writeNotificationFor(session, message);
     if (body && (await recordMessage(desk, who, session, message.method))) send(endpoint, body);
   }
 
-  /** Without a session the request is known by the client's id alone, for there is one client. */
-  function cancelModern(message: Notification): void {
+  /** A cancelled request has no answer: the server is told under its own id, and nothing more is waited for. */
+  async function takeCancel(message: Notification): Promise<void> {
     const value = message.params && readMember(message.params, "requestId");
     const id = value === undefined ? undefined : readId(value, printJson(value));
-    if (id) cancels.get(keyOfId(id))?.();
+    const cancel = id && cancels.get(keyOfId(id));
+    if (cancel && (await recordMessage(desk, who, session, message.method))) cancel();
   }
 
   async function takeResponse(message: Response): Promise<void> {
