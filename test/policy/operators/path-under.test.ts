@@ -263,6 +263,7 @@ const piece = fc.constantFrom(
 const anyPath = fc.oneof(
   fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join("")),
   fc.array(piece, { maxLength: 12 }).map((pieces) => `/srv/${pieces.join("")}`),
+  fc.array(piece, { maxLength: 6 }).map((pieces) => `/srv/project/${pieces.join("")}`),
   fc.string({ unit: "binary", maxLength: 20 }),
 );
 
