@@ -2,14 +2,13 @@
  * The servers of a configuration as the gateway serves them: an address guard, pinned connections, a credential scan and
  * a tool snapshot each. A changed entry gets new connections; what did not change keeps its own.
  */
-import { lookup } from "node:dns/promises";
 import type { ServerConfig } from "./config/config.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { Endpoint } from "./gateway/desk.ts";
 import { createServedTools } from "./gateway/served-tools.ts";
 import type { Log } from "./observe/log.ts";
 import { listServers } from "./revision/server.ts";
-import { createAddressGuard } from "./upstream/address-guard.ts";
+import { createAddressGuard, resolveBySystem } from "./upstream/address-guard.ts";
 import { createCredentialScan, MAX_SECRETS } from "./upstream/credential-scan.ts";
 import { createHttpUpstream } from "./upstream/http-upstream.ts";
 import { listServerTools } from "./upstream/list-tools.ts";
@@ -18,11 +17,6 @@ import { listServerSecrets } from "./upstream/server-secrets.ts";
 import type { EraVerdict } from "./upstream/server-session.ts";
 
 export const CLIENT_NAME = "sallyport";
-
-/** Every address of a name, as the system's resolver gives them. */
-export async function resolveName(name: string): Promise<readonly string[]> {
-  return (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address);
-}
 
 interface Served {
   readonly key: string;
@@ -70,7 +64,7 @@ export class EndpointTable {
 
   #open(id: string, config: ServerConfig): Endpoint {
     const { clock, store } = this.#folder;
-    const guard = createAddressGuard({ allow: config.networkAllow, resolve: resolveName });
+    const guard = createAddressGuard({ allow: config.networkAllow, resolve: resolveBySystem });
     const upstream = createHttpUpstream({ url: config.url, headers: config.headers, guard });
     let known: EraVerdict | undefined;
     const list = async (): Promise<Awaited<ReturnType<typeof listServerTools>>> => {

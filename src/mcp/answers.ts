@@ -8,8 +8,8 @@ import { asData, ERROR_CODES, type Refusal } from "./refusal.ts";
 import type { MessageId } from "./request-id.ts";
 import type { Era } from "./revisions.ts";
 
-export const DECISION_KEY = "sallyport/decision";
-export const APPROVAL_KEY = "sallyport/approval";
+const DECISION_KEY = "sallyport/decision";
+const APPROVAL_KEY = "sallyport/approval";
 export const DENIED_PREFIX = "[POLICY DENIED]";
 
 /** A denial as the agent is told it: what is not for the agent has been left out before. */

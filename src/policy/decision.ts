@@ -7,7 +7,6 @@ import type { Json, JsonObject } from "../kernel/json.ts";
 export const TOOL_CLASSES = ["read", "write", "execute", "financial", "destructive"] as const;
 export type ToolClass = (typeof TOOL_CLASSES)[number];
 export const TOOL_RISKS = ["low", "medium", "high", "critical"] as const;
-export type ToolRisk = (typeof TOOL_RISKS)[number];
 
 /** Codes of denials, the log's and the agent's. */
 export type DenialCode =

@@ -10,6 +10,8 @@ import type { SqlRow, SqlValue } from "./store.ts";
 
 const MAX_STATEMENTS = 256;
 /** The write-ahead log is cut back to this size after a checkpoint. */
+/** Pages in the write-ahead log after which they are copied into the file; rarer means larger and cheaper for each. */
+const CHECKPOINT_PAGES = 4000;
 const JOURNAL_BYTES = 64 * 1024 * 1024;
 
 interface Prepared {
@@ -56,6 +58,7 @@ export class SqliteConnection {
       if (!options.readOnly) this.#turnOnWal();
       this.#database.exec(`PRAGMA synchronous=${options.durability === "disk" ? "FULL" : "NORMAL"}`);
       this.#database.exec(`PRAGMA journal_size_limit=${JOURNAL_BYTES}`);
+      this.#database.exec(`PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES}`);
       this.#database.exec("PRAGMA trusted_schema=OFF");
       this.#database.enableDefensive(true);
       this.#dataVersion = this.#database.prepare("PRAGMA data_version");
