@@ -6,7 +6,10 @@ import { type RawGateway, startGateway, TOKEN } from "../support/raw-gateway.ts"
 import { OK_RESULT, tool } from "../support/raw-upstream.ts";
 
 const KEY = "upstream-credential-0123456789";
-const PARAM_TOOL = tool("region", "").replace('{"type":"object"}', '{"type":"object","properties":{"area":{"type":"string","x-mcp-header":"Area"}}}');
+const PARAM_TOOL = tool("region", "").replace(
+  '{"type":"object"}',
+  '{"type":"object","properties":{"area":{"type":"string","x-mcp-header":"Area"}}}',
+);
 
 let gateway: RawGateway;
 beforeAll(async () => {
@@ -28,8 +31,33 @@ const sent = (): string => gateway.upstream.calls()[0]?.text ?? "";
 
 describe("ids", () => {
   const IDS = [
-    "1", "0", "-1", "-0", "1.0", "1.00", "1e2", "10E-1", "100e-2", "9007199254740991", "-9007199254740991", '""', '"1"', '"1.0"', '"a b"', '"\\u0061"', '"\\"\\\\\\/\\n\\t"',
-    '"\u00e9"', '"\\u00e9"', '"\\ud83d\\ude00"', '"😀"', '"null"', '"__proto__"', '"</script>"', '"\\u2028"', '"\u2028"', `"${"x".repeat(256)}"`,
+    "1",
+    "0",
+    "-1",
+    "-0",
+    "1.0",
+    "1.00",
+    "1e2",
+    "10E-1",
+    "100e-2",
+    "9007199254740991",
+    "-9007199254740991",
+    '""',
+    '"1"',
+    '"1.0"',
+    '"a b"',
+    '"\\u0061"',
+    '"\\"\\\\\\/\\n\\t"',
+    '"\u00e9"',
+    '"\\u00e9"',
+    '"\\ud83d\\ude00"',
+    '"😀"',
+    '"null"',
+    '"__proto__"',
+    '"</script>"',
+    '"\\u2028"',
+    '"\u2028"',
+    `"${"x".repeat(256)}"`,
   ];
   test.each(IDS)("%s comes back as it was spelt", async (id) => {
     for (const name of ["echo", "nobody"]) {
@@ -49,7 +77,16 @@ describe("ids", () => {
     gateway.upstream.respond = (_arrived, asked) => {
       if (asked.method !== "tools/call") return undefined;
       const { n } = (asked.params as { arguments: { n: number } }).arguments;
-      return { act: (response, _socket, id) => void setTimeout(() => response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${id},"result":{"content":[],"n":${n}}}`), 40 - n * 2) };
+      return {
+        act: (response, _socket, id) =>
+          void setTimeout(
+            () =>
+              response
+                .writeHead(200, { "content-type": "application/json" })
+                .end(`{"jsonrpc":"2.0","id":${id},"result":{"content":[],"n":${n}}}`),
+            40 - n * 2,
+          ),
+      };
     };
     const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => gateway.post(request("7", `{"n":${n}}`))));
     expect(answers.map((answer) => answer.json().result.n)).toEqual(Array.from({ length: 20 }, (_, n) => n));
@@ -60,9 +97,30 @@ describe("ids", () => {
 
 /** JSON texts that a parser and printer would change. */
 const SPELLINGS = [
-  "{}", "{ }", "{\n\t}", '{"a":1.0}', '{"a":12345678901234567890}', '{"a":0.1000000000000000055511151231257827}', '{"a":-0}', '{"a":1E3,"b":1e+3}', '{"a":1.50}', '{ "a" : 1 ,\r\n "b":[ 1 , 2 ] }',
-  '{"a":"\\u0041\\u00e9"}', '{"a":"\\/"}', '{"a":"é😀\u2028"}', '{"a":"\\ud83d\\ude00"}', '{"\\u0061":1}', '{"b":1,"a":2}', '{"__proto__":{"x":1}}', '{"constructor":1,"toString":2}',
-  '{"name":"danger","arguments":{},"method":"x","jsonrpc":"1.0","id":9}', '{"a":null,"b":true,"c":false}', '{"a":""}', '{"":1}', '{"a":[[[[[[]]]]]]}', '{"a":123456789.123456789123456789e-30}',
+  "{}",
+  "{ }",
+  "{\n\t}",
+  '{"a":1.0}',
+  '{"a":12345678901234567890}',
+  '{"a":0.1000000000000000055511151231257827}',
+  '{"a":-0}',
+  '{"a":1E3,"b":1e+3}',
+  '{"a":1.50}',
+  '{ "a" : 1 ,\r\n "b":[ 1 , 2 ] }',
+  '{"a":"\\u0041\\u00e9"}',
+  '{"a":"\\/"}',
+  '{"a":"é😀\u2028"}',
+  '{"a":"\\ud83d\\ude00"}',
+  '{"\\u0061":1}',
+  '{"b":1,"a":2}',
+  '{"__proto__":{"x":1}}',
+  '{"constructor":1,"toString":2}',
+  '{"name":"danger","arguments":{},"method":"x","jsonrpc":"1.0","id":9}',
+  '{"a":null,"b":true,"c":false}',
+  '{"a":""}',
+  '{"":1}',
+  '{"a":[[[[[[]]]]]]}',
+  '{"a":123456789.123456789123456789e-30}',
 ];
 
 describe("arguments", () => {
@@ -74,7 +132,9 @@ describe("arguments", () => {
   });
 
   test("of any text are sent as they came", async () => {
-    const spaced = fc.tuple(fc.json({ maxDepth: 4 }), fc.constantFrom("", " ", "\n", "\t\r\n ")).map(([json, space]) => `{${space}"v"${space}:${space}${json}${space}}`);
+    const spaced = fc
+      .tuple(fc.json({ maxDepth: 4 }), fc.constantFrom("", " ", "\n", "\t\r\n "))
+      .map(([json, space]) => `{${space}"v"${space}:${space}${json}${space}}`);
     await fc.assert(
       fc.asyncProperty(spaced, async (args) => {
         gateway.upstream.forget();
@@ -95,8 +155,14 @@ describe("arguments", () => {
 
 describe("results", () => {
   const RESULTS = [
-    OK_RESULT, '{"content":[],"structuredContent":{"n":12345678901234567890,"x":1.0}}', '{ "content" : [ ] ,\n "x":1E5 }', '{"content":[{"type":"text","text":"\\u00e9\\/\\ud83d\\ude00"}],"isError":true}',
-    '{"content":[{"type":"text","text":"é😀\u2028</script>"}]}', '{"content":[],"_meta":{"com.example/x":[1.0]},"more":{"id":7,"result":{}}}', '{"content":[],"__proto__":{"a":1}}', `{"content":[{"type":"text","text":"${"y".repeat(300_000)}"}]}`,
+    OK_RESULT,
+    '{"content":[],"structuredContent":{"n":12345678901234567890,"x":1.0}}',
+    '{ "content" : [ ] ,\n "x":1E5 }',
+    '{"content":[{"type":"text","text":"\\u00e9\\/\\ud83d\\ude00"}],"isError":true}',
+    '{"content":[{"type":"text","text":"é😀\u2028</script>"}]}',
+    '{"content":[],"_meta":{"com.example/x":[1.0]},"more":{"id":7,"result":{}}}',
+    '{"content":[],"__proto__":{"a":1}}',
+    `{"content":[{"type":"text","text":"${"y".repeat(300_000)}"}]}`,
   ];
   test.each(RESULTS.map((result, at) => [at, result] as const))("number %d comes back as it was sent", async (_at, result) => {
     gateway.upstream.respond = (_arrived, asked) => (asked.method === "tools/call" ? { result } : undefined);
@@ -112,7 +178,9 @@ describe("results", () => {
         : {
             act: (response, _socket, id) => {
               response.writeHead(200, { "content-type": "text/event-stream" });
-              response.write(`: hello\r\n\r\nid: 1\r\ndata: {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"m"}}\r\n\r\n`);
+              response.write(
+                `: hello\r\n\r\nid: 1\r\ndata: {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"m"}}\r\n\r\n`,
+              );
               response.end(`event: message\ndata: {"jsonrpc":"2.0",\ndata: "id":${id},"result":${result}}\n\n`);
             },
           };
@@ -127,7 +195,9 @@ describe("results", () => {
   });
 
   test.each([
-    '{"code":-32603,"message":"broken","data":{"n":1.0}}', '{"code":1,"message":"é"}', '{"code":-32000,"message":"x","data":[12345678901234567890]}',
+    '{"code":-32603,"message":"broken","data":{"n":1.0}}',
+    '{"code":1,"message":"é"}',
+    '{"code":-32000,"message":"x","data":[12345678901234567890]}',
   ])("that are errors come back as they were sent: %s", async (error) => {
     gateway.upstream.respond = (_arrived, asked) => (asked.method === "tools/call" ? { error } : undefined);
     expect((await gateway.post(request("1", "{}"))).text).toBe(`{"jsonrpc":"2.0","id":1,"error":${error}}`);
@@ -136,9 +206,25 @@ describe("results", () => {
 
 describe("headers", () => {
   const CANARIES: HeaderList = [
-    ["Cookie", "session=canary-cookie"], ["X-Api-Key", "canary-api-key"], ["X-Forwarded-For", "203.0.113.77"], ["Forwarded", "for=203.0.113.78"], ["X-Team", "canary-team"], ["Proxy-Authorization", "Basic canary-proxy"],
-    ["Referer", "http://localhost/canary-referer"], ["User-Agent", "canary-agent"], ["Accept-Encoding", "gzip, br"], ["Accept-Language", "canary-language"], ["Origin", "http://localhost"], ["Te", "trailers"], ["Via", "1.1 canary-via"],
-    ["X-Mcp-Session", "canary-x"], ["Mcp-Secret", "canary-mcp"], ["If-None-Match", "canary-etag"], ["Range", "bytes=0-1"], ["Upgrade-Insecure-Requests", "1"], ["Last-Event-ID", "canary-event"],
+    ["Cookie", "session=canary-cookie"],
+    ["X-Api-Key", "canary-api-key"],
+    ["X-Forwarded-For", "203.0.113.77"],
+    ["Forwarded", "for=203.0.113.78"],
+    ["X-Team", "canary-team"],
+    ["Proxy-Authorization", "Basic canary-proxy"],
+    ["Referer", "http://localhost/canary-referer"],
+    ["User-Agent", "canary-agent"],
+    ["Accept-Encoding", "gzip, br"],
+    ["Accept-Language", "canary-language"],
+    ["Origin", "http://localhost"],
+    ["Te", "trailers"],
+    ["Via", "1.1 canary-via"],
+    ["X-Mcp-Session", "canary-x"],
+    ["Mcp-Secret", "canary-mcp"],
+    ["If-None-Match", "canary-etag"],
+    ["Range", "bytes=0-1"],
+    ["Upgrade-Insecure-Requests", "1"],
+    ["Last-Event-ID", "canary-event"],
   ];
   test("of the client's own do not go to the server", async () => {
     expect((await gateway.post(request("1", "{}"), { headers: CANARIES })).status).toBe(200);
@@ -148,7 +234,15 @@ describe("headers", () => {
     const [{ headers } = { headers: {} }] = gateway.upstream.calls();
     expect(headers).toMatchObject({ authorization: `Bearer ${KEY}`, "x-team": "support", "accept-encoding": "identity" });
     expect(Object.keys(headers).sort()).toEqual([
-      "accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "host", "mcp-protocol-version", "x-team",
+      "accept",
+      "accept-encoding",
+      "authorization",
+      "connection",
+      "content-length",
+      "content-type",
+      "host",
+      "mcp-protocol-version",
+      "x-team",
     ]);
   });
 
@@ -159,7 +253,14 @@ describe("headers", () => {
         : {
             act: (response, _socket, id) =>
               void response
-                .writeHead(200, { "content-type": "application/json", "set-cookie": "a=canary", "x-powered-by": "canary", "www-authenticate": "Bearer canary", server: "canary", "access-control-allow-origin": "*" })
+                .writeHead(200, {
+                  "content-type": "application/json",
+                  "set-cookie": "a=canary",
+                  "x-powered-by": "canary",
+                  "www-authenticate": "Bearer canary",
+                  server: "canary",
+                  "access-control-allow-origin": "*",
+                })
                 .end(`{"jsonrpc":"2.0","id":${id},"result":${OK_RESULT}}`),
           };
     const answer = await gateway.post(request("1", "{}"));
@@ -170,7 +271,8 @@ describe("headers", () => {
 
 describe("_meta", () => {
   test("reaches a server as progress, trace and what its entry lists", async () => {
-    const meta = '{"progressToken":"p1","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","com.example/kept":{"n":1.0},"com.example/secret":"canary-meta","sallyport/decision":{"code":"allow"},"io.modelcontextprotocol/related-task":{"taskId":"canary-task"}}';
+    const meta =
+      '{"progressToken":"p1","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","com.example/kept":{"n":1.0},"com.example/secret":"canary-meta","sallyport/decision":{"code":"allow"},"io.modelcontextprotocol/related-task":{"taskId":"canary-task"}}';
     await gateway.post(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{},"_meta":${meta}}}`);
     expect(JSON.parse(sent()).params._meta).toEqual({
       progressToken: "p1",
@@ -182,9 +284,15 @@ describe("_meta", () => {
 });
 
 describe("the modern era", () => {
-  const META = '"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"stranger","version":"9"}}';
-  const modern = (name: string, args = "{}", method = "tools/call") => `{"jsonrpc":"2.0","id":1,"method":"${method}","params":{"name":"${name}","arguments":${args},${META}}}`;
-  const GOOD: HeaderList = [["MCP-Protocol-Version", "2026-07-28"], ["Mcp-Method", "tools/call"], ["Mcp-Name", "echo"]];
+  const META =
+    '"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"stranger","version":"9"}}';
+  const modern = (name: string, args = "{}", method = "tools/call") =>
+    `{"jsonrpc":"2.0","id":1,"method":"${method}","params":{"name":"${name}","arguments":${args},${META}}}`;
+  const GOOD: HeaderList = [
+    ["MCP-Protocol-Version", "2026-07-28"],
+    ["Mcp-Method", "tools/call"],
+    ["Mcp-Name", "echo"],
+  ];
   const without = (name: string): HeaderList => GOOD.filter(([other]) => other !== name);
   const changed = (name: string, value: string): HeaderList => [...without(name), [name, value]];
 
@@ -238,14 +346,20 @@ describe("the modern era", () => {
     ["resources/subscribe", 404, -32601],
     ["tasks/get", 404, -32601],
   ])("does not know %s", async (method, status, code) => {
-    const headers: HeaderList = [["MCP-Protocol-Version", "2026-07-28"], ["Mcp-Method", method], ["Mcp-Name", "x"]];
+    const headers: HeaderList = [
+      ["MCP-Protocol-Version", "2026-07-28"],
+      ["Mcp-Method", method],
+      ["Mcp-Name", "x"],
+    ];
     const answer = await gateway.post(modern("x", "{}", method).replace('"arguments"', '"taskId":"x","arguments"'), { headers });
     expect([answer.status, answer.json().error.code]).toEqual([status, code]);
     expect(gateway.upstream.arrived).toEqual([]);
   });
 
   test("speaks no version that nobody knows", async () => {
-    const answer = await gateway.post(modern("echo").replace("2026-07-28", "2031-01-01"), { headers: changed("MCP-Protocol-Version", "2031-01-01") });
+    const answer = await gateway.post(modern("echo").replace("2026-07-28", "2031-01-01"), {
+      headers: changed("MCP-Protocol-Version", "2031-01-01"),
+    });
     expect([answer.status, answer.json().error.code]).toEqual([400, -32022]);
     expect(answer.json().error.data).toMatchObject({ requested: "2031-01-01", supported: expect.arrayContaining(["2026-07-28"]) });
   });
@@ -257,7 +371,8 @@ describe("the modern era", () => {
   });
 
   test("without capabilities is not whole", async () => {
-    const body = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}';
+    const body =
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}';
     const answer = await gateway.post(body, { headers: GOOD });
     expect([answer.status, answer.json().error.code]).toEqual([400, -32602]);
   });
@@ -271,7 +386,15 @@ describe("the modern era", () => {
       ["differs", '{"area":"eu"}', [["Mcp-Param-Area", "us"]], false],
       ["is missing", '{"area":"eu"}', [], false],
       ["is there without the argument", "{}", [["Mcp-Param-Area", "eu"]], false],
-      ["comes twice", '{"area":"eu"}', [["Mcp-Param-Area", "eu"], ["Mcp-Param-Area", "eu"]], false],
+      [
+        "comes twice",
+        '{"area":"eu"}',
+        [
+          ["Mcp-Param-Area", "eu"],
+          ["Mcp-Param-Area", "eu"],
+        ],
+        false,
+      ],
       ["is malformed", '{"area":"eu"}', [["Mcp-Param-Area", "=?base64?***?="]], false],
     ])("it %s", async (_name, args, more, passes) => {
       const answer = await gateway.post(modern("region", args), { headers: [...named, ...more] });

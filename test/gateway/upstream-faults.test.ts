@@ -40,32 +40,116 @@ function answerCalls(reply: Reply): void {
   gateway.upstream.respond = (_arrived, asked) => (asked.method === "tools/call" ? reply : undefined);
 }
 
-const ADDRESS = (): RegExp => new RegExp(`127\\.0\\.0\\.1|localhost|${gateway.upstream.port}|hidden-path-canary|ECONN|undici|socket|${QUERY}`, "i");
+const ADDRESS = (): RegExp =>
+  new RegExp(`127\\.0\\.0\\.1|localhost|${gateway.upstream.port}|hidden-path-canary|ECONN|undici|socket|${QUERY}`, "i");
 
 const FAULTS: readonly (readonly [string, Reply, string])[] = [
   ["resets the connection", { act: (_response, socket) => void socket.resetAndDestroy() }, "broken"],
   ["closes without a word", { act: (_response, socket) => void socket.end() }, "broken"],
   ["closes in its headers", { act: (_response, socket) => void socket.end("HTTP/1.1 200 OK\r\nContent-Ty") }, "broken"],
-  ["closes in its body", { act: (_response, socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"json') }, "broken"],
+  [
+    "closes in its body",
+    {
+      act: (_response, socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"json'),
+    },
+    "broken",
+  ],
   ["speaks no HTTP", { act: (_response, socket) => void socket.end("SSH-2.0-OpenSSH_9.9\r\n") }, "broken"],
-  ["answers an HTML 502", { act: (response) => void response.writeHead(502, { "content-type": "text/html" }).end("<html>upstream 127.0.0.1 is down</html>") }, "refused"],
-  ["answers an HTML 200", { act: (response) => void response.writeHead(200, { "content-type": "text/html" }).end("<html>login</html>") }, "not_mcp"],
-  ["answers 500 with JSON of its own", { act: (response) => void response.writeHead(500, { "content-type": "application/json" }).end('{"error":"at /srv/app on 127.0.0.1"}') }, ""],
-  ["answers 401", { act: (response) => void response.writeHead(401, { "www-authenticate": 'Bearer resource_metadata="http://127.0.0.1/x"' }).end() }, "login_required"],
+  [
+    "answers an HTML 502",
+    { act: (response) => void response.writeHead(502, { "content-type": "text/html" }).end("<html>upstream 127.0.0.1 is down</html>") },
+    "refused",
+  ],
+  [
+    "answers an HTML 200",
+    { act: (response) => void response.writeHead(200, { "content-type": "text/html" }).end("<html>login</html>") },
+    "not_mcp",
+  ],
+  [
+    "answers 500 with JSON of its own",
+    { act: (response) => void response.writeHead(500, { "content-type": "application/json" }).end('{"error":"at /srv/app on 127.0.0.1"}') },
+    "",
+  ],
+  [
+    "answers 401",
+    { act: (response) => void response.writeHead(401, { "www-authenticate": 'Bearer resource_metadata="http://127.0.0.1/x"' }).end() },
+    "login_required",
+  ],
   ["answers 403", { act: (response) => void response.writeHead(403).end("no") }, "login_required"],
   ["answers 404", { act: (response) => void response.writeHead(404).end("no") }, "not_found"],
   ["answers 204", { act: (response) => void response.writeHead(204).end() }, "not_mcp"],
   ["answers 202", { act: (response) => void response.writeHead(202).end() }, "not_mcp"],
   ["redirects", { act: (response) => void response.writeHead(302, { location: "http://169.254.169.254/latest" }).end() }, "redirect"],
   ["redirects with 307", { act: (response) => void response.writeHead(307, { location: "/mcp" }).end() }, "redirect"],
-  ["answers gzip that nobody asked for", { act: (response, _socket, id) => void response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" }).end(gzipSync(`{"jsonrpc":"2.0","id":${id},"result":${OK_RESULT}}`)) }, "encoding"],
-  ["answers something else's id", { act: (response) => void response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":999999,"result":${OK_RESULT}}`) }, ""],
-  ["answers a batch", { act: (response, _socket, id) => void response.writeHead(200, { "content-type": "application/json" }).end(`[{"jsonrpc":"2.0","id":${id},"result":${OK_RESULT}}]`) }, "invalid_answer"],
-  ["answers broken JSON", { act: (response, _socket, id) => void response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${id},"result":${OK_RESULT}`) }, "invalid_answer"],
-  ["answers result and error", { act: (response, _socket, id) => void response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${id},"result":{},"error":{"code":1,"message":"x"}}`) }, "invalid_answer"],
-  ["doubles its result", { act: (response, _socket, id) => void response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${id},"result":{},"result":{"content":[]}}`) }, "invalid_answer"],
-  ["answers invalid UTF-8", { act: (response, _socket, id) => void response.writeHead(200, { "content-type": "application/json" }).end(Buffer.concat([Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":{"a":"`), Buffer.from([0xff]), Buffer.from('"}}')])) }, "invalid_answer"],
-  ["ends its events before the answer", { act: (response) => void response.writeHead(200, { "content-type": "text/event-stream" }).end(": nothing\n\n") }, "no_answer"],
+  [
+    "answers gzip that nobody asked for",
+    {
+      act: (response, _socket, id) =>
+        void response
+          .writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" })
+          .end(gzipSync(`{"jsonrpc":"2.0","id":${id},"result":${OK_RESULT}}`)),
+    },
+    "encoding",
+  ],
+  [
+    "answers something else's id",
+    {
+      act: (response) =>
+        void response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":999999,"result":${OK_RESULT}}`),
+    },
+    "",
+  ],
+  [
+    "answers a batch",
+    {
+      act: (response, _socket, id) =>
+        void response.writeHead(200, { "content-type": "application/json" }).end(`[{"jsonrpc":"2.0","id":${id},"result":${OK_RESULT}}]`),
+    },
+    "invalid_answer",
+  ],
+  [
+    "answers broken JSON",
+    {
+      act: (response, _socket, id) =>
+        void response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${id},"result":${OK_RESULT}`),
+    },
+    "invalid_answer",
+  ],
+  [
+    "answers result and error",
+    {
+      act: (response, _socket, id) =>
+        void response
+          .writeHead(200, { "content-type": "application/json" })
+          .end(`{"jsonrpc":"2.0","id":${id},"result":{},"error":{"code":1,"message":"x"}}`),
+    },
+    "invalid_answer",
+  ],
+  [
+    "doubles its result",
+    {
+      act: (response, _socket, id) =>
+        void response
+          .writeHead(200, { "content-type": "application/json" })
+          .end(`{"jsonrpc":"2.0","id":${id},"result":{},"result":{"content":[]}}`),
+    },
+    "invalid_answer",
+  ],
+  [
+    "answers invalid UTF-8",
+    {
+      act: (response, _socket, id) =>
+        void response
+          .writeHead(200, { "content-type": "application/json" })
+          .end(Buffer.concat([Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":{"a":"`), Buffer.from([0xff]), Buffer.from('"}}')])),
+    },
+    "invalid_answer",
+  ],
+  [
+    "ends its events before the answer",
+    { act: (response) => void response.writeHead(200, { "content-type": "text/event-stream" }).end(": nothing\n\n") },
+    "no_answer",
+  ],
 ];
 
 describe("a server that", () => {
@@ -131,10 +215,18 @@ const ENCODINGS: readonly (readonly [string, (secret: string) => string])[] = [
 ];
 
 describe("a credential of the server's", () => {
-  const SECRETS = [["a header", SECRET], ["basic", BASIC], ["the password in basic", "robot-password-canary"], ["the address", QUERY]] as const;
+  const SECRETS = [
+    ["a header", SECRET],
+    ["basic", BASIC],
+    ["the password in basic", "robot-password-canary"],
+    ["the address", QUERY],
+  ] as const;
   const rows = SECRETS.flatMap(([what, secret]) => ENCODINGS.map(([how, encode]) => [what, how, encode(secret)] as const));
   test.each(rows)("of %s, %s, is withheld", async (_what, _how, text) => {
-    for (const reply of [{ result: `{"content":[{"type":"text","text":"${text}"}]}` }, { error: `{"code":-32000,"message":"${text}"}` }] as const) {
+    for (const reply of [
+      { result: `{"content":[{"type":"text","text":"${text}"}]}` },
+      { error: `{"code":-32000,"message":"${text}"}` },
+    ] as const) {
       answerCalls(reply);
       const answer = await gateway.call("echo");
       expect(answer.text).not.toContain(text);
@@ -152,7 +244,9 @@ describe("a credential of the server's", () => {
     answerCalls({ result: `{"content":[],"${text}":1}` });
     expect((await gateway.call("echo")).text).not.toContain(text);
     gateway.upstream.respond = (_arrived, asked) =>
-      asked.method === "prompts/list" ? { result: `{"resultType":"complete","prompts":[{"name":"p","description":"${text}"}]}` } : undefined;
+      asked.method === "prompts/list"
+        ? { result: `{"resultType":"complete","prompts":[{"name":"p","description":"${text}"}]}` }
+        : undefined;
     const list = await gateway.post('{"jsonrpc":"2.0","id":1,"method":"prompts/list"}');
     expect(list.text).not.toContain(text);
   });
@@ -162,7 +256,15 @@ describe("a credential of the server's", () => {
     const entries = await gateway.during(() => gateway.call("echo", '{"canary":"canary-argument-value"}'), 2);
     expect(entries[1]).toMatchObject({ kind: "outcome", outcome: "ok", code: "credential_withheld" });
     const kept = gateway.kept();
-    for (const secret of [SECRET, JSON.stringify(SECRET).slice(1, -1), BASIC, "robot-password-canary", QUERY, TOKEN, "canary-argument-value"]) {
+    for (const secret of [
+      SECRET,
+      JSON.stringify(SECRET).slice(1, -1),
+      BASIC,
+      "robot-password-canary",
+      QUERY,
+      TOKEN,
+      "canary-argument-value",
+    ]) {
       expect([secret, kept.includes(secret)]).toEqual([secret, false]);
     }
   });
