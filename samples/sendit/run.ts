@@ -14,7 +14,9 @@ const EXIT_USAGE = 2;
 
 export async function run(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<void> {
   try {
-    watchEnd(await start(argv, env));
+    const http = await start(argv, env);
+    watchEnd(http);
+    process.stdout.write(`listening on ${http.origin}\n`);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = EXIT_USAGE;
@@ -33,7 +35,6 @@ async function start(argv: readonly string[], env: Readonly<Record<string, strin
   const calls = createCalls({ connectors, connections, sealer, oauth, webhooks, now });
   const http = await startHttp(port, { calls, oauth });
   origin = http.origin;
-  process.stdout.write(`listening on ${origin}\n`);
   return http;
 }
 
