@@ -102,7 +102,11 @@ export class AnswerRelay implements AnswerSink {
 
   onFault(fault: UpstreamFault): void {
     if (this.#arrived) return;
-    this.#arrive({ kind: "fault", code: fault.reason, sent: fault.sent, status: this.#status || undefined });
+    // A connection that breaks under a stream of events has ended it no more than its server could.
+    if (fault.reason === "broken" && this.#mode === "events" && this.#ports.onCut?.(this) === true) return;
+    // Whoever has answered, if only with a beginning, has the request: that a later try to go on did not leave is no matter.
+    const sent = this.#status === 0 ? fault.sent : "unknown";
+    this.#arrive({ kind: "fault", code: fault.reason, sent, status: this.#status || undefined });
   }
 
   /** What a stream that broke off can be asked to go on from. */

@@ -108,10 +108,14 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
       onCut: (cut) => resumeUpstream(exchange, cut),
       onDropped: (reason) => desk.say(`A message of the server ${endpoint.name} was dropped: ${reason}.`),
     });
-    session?.inFlight.set(key, { upstreamId, method: request.method, cancel: () => relay.open?.cancel() });
+    const cancel = (): void => {
+      relay.open?.cancel();
+      relay.giveUp("cancelled");
+    };
+    session?.inFlight.set(key, { upstreamId, method: request.method, cancel });
     exchange.sentAt = performance.now();
     relay.open = endpoint.upstream.exchange({ method: "POST", body, headers, stream: exchange.subject.kind === "listen" }, relay);
     // Hanging up cancels in the modern era; in the legacy one the call goes on.
-    if (claim.era === "modern") channel.onGone(() => relay.open?.cancel());
+    if (claim.era === "modern") channel.onGone(cancel);
   });
 }

@@ -22,7 +22,7 @@ export function acceptsEvents(request: IncomingMessage): boolean {
 export function attachResponse(
   response: ServerResponse,
   stream: EventStream,
-  afterSequence: number,
+  afterSequence?: number,
   headers: Readonly<Record<string, string>> = {},
 ): void {
   response.writeHead(200, { ...EVENT_HEADERS, ...headers });
@@ -54,6 +54,7 @@ export class HttpChannel implements Channel {
   readonly #session: Session | undefined;
   readonly #hold: { readonly bearer: string; readonly grantId: string };
   #stream: EventStream | undefined;
+  #leave: (() => void) | undefined;
 
   constructor(
     desk: Desk,
@@ -81,16 +82,25 @@ export class HttpChannel implements Channel {
     this.#stream = stream;
     attachResponse(this.#response, stream, 0);
     if (session && session.protocolVersion >= PRIMED_SINCE) stream.prime();
-    const release = this.#desk.holds.add({ ...this.#hold, close: () => stream.end() });
+    const close = (): void => {
+      stream.end();
+      this.#leave?.();
+    };
+    const release = this.#desk.holds.add({ ...this.#hold, close });
     this.#response.on("close", release);
     return stream;
   }
 
   onGone(act: () => void): void {
     const response = this.#response;
-    response.on("close", () => {
-      if (!response.writableFinished) act();
-    });
+    this.#leave = act;
+    // Who hung up while the request was judged is gone already.
+    if (response.destroyed) act();
+    else {
+      response.on("close", () => {
+        if (!response.writableFinished) act();
+      });
+    }
   }
 }
 

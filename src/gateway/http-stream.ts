@@ -11,6 +11,7 @@ import type { Desk } from "./desk.ts";
 import { attachResponse, createSessionStream } from "./http-channel.ts";
 import { sendProblem } from "./http-face.ts";
 import type { Identified } from "./identify.ts";
+import { resumeUpstream } from "./resume-upstream.ts";
 import { relayOn } from "./server-messages.ts";
 import type { Session } from "./session.ts";
 import { readEventId } from "./stream.ts";
@@ -44,10 +45,16 @@ export async function openHttpStream(desk: Desk, who: Identified, request: Incom
   if (lastEventId !== undefined && lastEventId !== "") {
     const place = readEventId(lastEventId);
     const stream = place && session.streams.get(place.stream);
+    // What listened before and has ended is listened to anew; of any other stream nothing can be given any more.
+    if (place && !stream && place.stream === session.lastListening) return openListening(desk, session, response);
     if (!place || !stream) return sendProblem(response, 400);
+    if (stream === session.listening) session.linger?.(response);
     return attachResponse(response, stream, place.sequence);
   }
-  if (session.listening && !session.listening.ended) return attachResponse(response, session.listening, Number.MAX_SAFE_INTEGER);
+  if (session.listening && !session.listening.ended) {
+    session.linger?.(response);
+    return attachResponse(response, session.listening);
+  }
   openListening(desk, session, response);
 }
 
@@ -56,17 +63,26 @@ function openListening(desk: Desk, session: Session, response: ServerResponse): 
   const stream = createSessionStream(session);
   const revision = isRevision(session.protocolVersion) ? session.protocolVersion : LATEST_LEGACY;
   const end = (): void => {
-    session.closers.delete(end);
-    if (session.listening === stream) session.listening = undefined;
-    relay.open?.cancel();
+    if (stream.ended) return;
     stream.end();
+    session.closers.delete(end);
+    if (session.listening === stream) {
+      session.listening = undefined;
+      session.linger = undefined;
+    }
     session.streams.delete(stream.id);
+    relay.open?.cancel();
+    relay.giveUp("cancelled");
   };
   const relay = new AnswerRelay({
     upstreamId: undefined,
     onStart(status, _headers, kind) {
+      // Asked for again after it broke off, it goes on where it was.
+      if (kind === "events" && session.listening === stream) return;
       if (kind === "events") {
         session.listening = stream;
+        session.lastListening = stream.id;
+        session.linger = linger;
         attachResponse(response, stream, 0);
         return;
       }
@@ -79,15 +95,17 @@ function openListening(desk: Desk, session: Session, response: ServerResponse): 
       if (!response.headersSent) sendProblem(response, 503);
       end();
     },
+    onCut: (cut) => resumeUpstream({ session, endpoint }, cut),
     onDropped: (reason) => desk.say(`A message of the server ${endpoint.name} was dropped: ${reason}.`),
   });
   session.closers.add(end);
-  response.on("close", () => {
-    const linger = setTimeout(() => {
-      if (!stream.attached) end();
-    }, STREAM_LINGER_MS);
-    linger.unref();
-  });
+  const linger = (to: ServerResponse): void => {
+    to.on("close", () => {
+      const leave = (): void => (stream.attached ? undefined : end());
+      setTimeout(leave, STREAM_LINGER_MS).unref();
+    });
+  };
+  linger(response);
   const headers = {
     accept: "text/event-stream",
     "mcp-session-id": session.upstreamSession,

@@ -3,6 +3,7 @@
  * Kept in memory and bounded; a session that is gone answers 404, and the client starts a new one.
  */
 import { randomBytes } from "node:crypto";
+import type { ServerResponse } from "node:http";
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { Endpoint } from "./desk.ts";
 import type { EventStream } from "./stream.ts";
@@ -44,6 +45,10 @@ export interface Session {
   lastUsedMs: number;
   /** The stream of a GET, on which the server speaks unasked. */
   listening: EventStream | undefined;
+  /** The id of the last such stream, also when it has ended. */
+  lastListening: string | undefined;
+  /** Lets that stream go some time after this client has left it. */
+  linger: ((response: ServerResponse) => void) | undefined;
   ended: boolean;
   /** Client's id as it was spelt → the request under way. */
   readonly inFlight: Map<string, Passage>;
@@ -90,6 +95,8 @@ export class SessionTable {
       endpoint: seed.endpoint,
       lastUsedMs: seed.nowMs,
       listening: undefined,
+      lastListening: undefined,
+      linger: undefined,
       ended: false,
       inFlight: new Map(),
       asks: new BoundedMap(MAX_OPEN_ASKS_PER_SESSION),

@@ -35,6 +35,8 @@ export class EventStream implements MessageStream {
   ended = false;
   #sink: EventSink | undefined;
   #sequence = 0;
+  /** The last event that a sink was given. */
+  #given = 0;
   #kept: KeptEvent[] = [];
   #keptBytes = 0;
   #waiting: (() => void)[] = [];
@@ -54,7 +56,9 @@ export class EventStream implements MessageStream {
     this.#sequence++;
     const bytes = writeSseEvent({ data: message, id: this.resumable ? `${this.id}_${this.#sequence}` : undefined });
     if (this.resumable) this.#keep({ sequence: this.#sequence, bytes });
-    return this.#sink?.write(bytes) ?? true;
+    if (!this.#sink) return true;
+    this.#given = this.#sequence;
+    return this.#sink.write(bytes);
   }
 
   /** An event without a message, so that the client knows an id to come back with. */
@@ -68,11 +72,15 @@ export class EventStream implements MessageStream {
     this.#sink?.write(SSE_KEEP_ALIVE);
   }
 
-  /** Connects a sink and gives it what came after `afterSequence`. The sink that was there before is ended. */
-  attach(sink: EventSink, afterSequence: number): void {
+  /**
+   * Connects a sink and gives it what came after `afterSequence`; left out: what no sink was given yet. The sink that was
+   * there before is ended.
+   */
+  attach(sink: EventSink, afterSequence: number = this.#given): void {
     this.#sink?.end();
     this.#sink = sink;
     for (const event of this.#kept) if (event.sequence > afterSequence) sink.write(event.bytes);
+    this.#given = this.#sequence;
     if (this.ended) {
       sink.end();
       this.#sink = undefined;
