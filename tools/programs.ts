@@ -12,7 +12,8 @@ export interface Program {
 }
 
 const PROGRAMS: readonly Program[] = [
-  { name: "nginx", debianPackage: "nginx-light", suites: "the smoke run of the bench against nginx (test/e2e/bench)" },
+  { name: "nginx", debianPackage: "nginx-light", suites: "the run of the bench (test/bench)" },
+  { name: "wrk", debianPackage: "wrk", suites: "the run of the bench (test/bench)" },
   { name: "dash", debianPackage: "dash", suites: "the shell referee of shell_commands_in (test/policy/operators)" },
 ];
 
