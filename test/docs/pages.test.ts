@@ -59,6 +59,12 @@ describe("the pages", () => {
     expect(policies).toBeGreaterThan(10);
   });
 
+  it("show files of the checkout as they are", () => {
+    const shown = pages.flatMap(({ page }) => page.fences.filter(({ settings }) => settings["of"] !== undefined));
+    expect(shown.length).toBeGreaterThan(0);
+    for (const { text, settings } of shown) expect(`${text}\n`).toBe(readFileSync(path.join(ROOT, settings["of"] as string), "utf8"));
+  });
+
   it("leave out no command but the one that made this checkout ready", () => {
     const left = pages.flatMap(({ page }) => page.fences.filter(({ words }) => words.has("once")));
     expect(left.map(({ text }) => text)).toEqual(["npm ci"]);
