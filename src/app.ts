@@ -56,7 +56,14 @@ export async function startApp(options: StartOptions): Promise<RunningApp> {
   const { env, log } = options;
   const stoppers: Stopper[] = [];
   const stopAll = async (): Promise<void> => {
-    for (const stop of stoppers.splice(0).reverse()) await stop();
+    for (const stop of stoppers.splice(0).reverse()) {
+      try {
+        await stop();
+      } catch (error) {
+        // What can't be ended well must not keep the rest from ending.
+        log.error("stop.fault", wordsOf(error));
+      }
+    }
   };
   try {
     await loadOperators();

@@ -25,6 +25,8 @@ interface Job {
 
 export interface GroupWriterOptions {
   readonly busyTimeoutMs: number;
+  /** Whether the file is still where others find it; a commit to one that was taken away would be read by nobody. */
+  readonly isInPlace?: (() => boolean) | undefined;
   /** Told of a hook that threw after the group was durable or undone. */
   readonly onBug: (error: unknown) => void;
 }
@@ -108,6 +110,7 @@ export class GroupWriter {
         await hook.job();
         if (batch.ended) return;
       }
+      if (this.#options.isInPlace?.() === false) throw refusal("The database was moved or removed while it was in use.");
       this.#connection.run("COMMIT", []);
     } catch (error) {
       if (batch.ended) return;

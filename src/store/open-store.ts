@@ -2,7 +2,7 @@
  * Opens the database: folder and file for the owner alone, one connection that writes in groups, one that reads. Any
  * number of processes may open one fresh folder at the same time; each waits for the others within the busy timeout.
  */
-import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Kysely } from "kysely";
@@ -84,6 +84,15 @@ function prepareFile(file: string): void {
   chmodSync(file, 0o600);
 }
 
+/** Whether the path still leads to the file that it leads to now; a few microseconds. */
+function watchPlace(file: string): () => boolean {
+  const { dev, ino } = statSync(file);
+  return () => {
+    const found = statSync(file, { throwIfNoEntry: false });
+    return found !== undefined && found.ino === ino && found.dev === dev;
+  };
+}
+
 /** Repeats `open` while another process is in the way, until the time is up. */
 async function insist<T>(timeoutMs: number, open: () => T): Promise<T> {
   for (let left = timeoutMs; ; left -= OPEN_PAUSE_MS) {
@@ -114,7 +123,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const open = (readOnly: boolean) => () => new SqliteConnection(file, { readOnly, durability, busyTimeoutMs: slice });
     const connection = await insist(busyTimeoutMs, open(false));
     opened.push(connection);
-    const writer = new GroupWriter(connection, { busyTimeoutMs, onBug: options.onBug ?? throwLater });
+    const writer = new GroupWriter(connection, { busyTimeoutMs, isInPlace: watchPlace(file), onBug: options.onBug ?? throwLater });
     await writer.write((batch) => migrate(batch, [generationMigrations, ...options.migrations], options.clock.now()));
     const reader = await insist(busyTimeoutMs, open(true));
     opened.push(reader);
