@@ -191,6 +191,22 @@ test("a database that was taken away or replaced is noticed: nothing is decided 
   expect(codeOf(await gateway.call("echo"))).toBe("passed");
 });
 
+test("a data folder that was deleted under it stops every call, and not the stop", TIMEOUT, async () => {
+  const gateway = await startGatewayProcess({ policy: ALLOW });
+  await until(
+    async () => codeOf(await gateway.call("echo")),
+    (code) => code === "passed",
+  );
+  rmSync(gateway.data, { recursive: true });
+  gateway.upstream.forget();
+  expect(codeOf(await gateway.call("echo"))).toBe("unavailable");
+  expect((await gateway.get("/readyz")).status).toBe(503);
+  expect(gateway.upstream.calls()).toEqual([]);
+  const ended = await gateway.running.kill("SIGTERM");
+  expect(ended.code).toBe(0);
+  expect(ended.err).not.toMatch(/at .*\.ts/);
+});
+
 test("a body that never comes holds nobody up", TIMEOUT, async () => {
   const gateway = await startGatewayProcess({ policy: ALLOW });
   const { connect } = await import("node:net");
