@@ -2,13 +2,14 @@
  * Lists on their way out: every page passes the function that decides calls. A tool shows when its name may be seen and
  * its definition is the accepted one; a difference sends for a fresh snapshot at once. What can't be read isn't passed.
  */
+import type { Json } from "../kernel/json.ts";
 import type { ResultAnswer } from "../mcp/answer.ts";
 import { type ListItem, type ListKind, printListPage, readListPage, writeResultText } from "../mcp/lists.ts";
 import type { ListJudgement } from "../mcp/subject.ts";
 import type { CompiledPolicy } from "../policy/decision.ts";
 import { decideListing } from "../policy/refusal.ts";
-import type { Desk } from "./desk.ts";
-import type { Endpoint } from "./desk.ts";
+import type { Desk, Endpoint } from "./desk.ts";
+import { createOwnMeta } from "./edit-modern.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Inspected, inspectFault } from "./inspect.ts";
 
@@ -19,7 +20,7 @@ const KINDS: Readonly<Record<ListJudgement, ListKind>> = {
   template_list: "resourceTemplates",
 };
 
-export async function filterList(_desk: Desk, exchange: Exchange, bytes: Buffer, answer: ResultAnswer): Promise<Inspected> {
+export async function filterList(desk: Desk, exchange: Exchange, bytes: Buffer, answer: ResultAnswer): Promise<Inspected> {
   const { subject, endpoint, policy, claim } = exchange;
   const kind = KINDS[subject.kind as ListJudgement];
   const page = readListPage(answer, bytes, kind);
@@ -32,8 +33,10 @@ export async function filterList(_desk: Desk, exchange: Exchange, bytes: Buffer,
     keep = (item) => showsItem(policy.compiled, kind, item.key);
   }
   // A list that is cut to a grant must not be kept for another one.
-  const set = claim.era === "modern" ? { resultType: "complete", ttlMs: 0, cacheScope: "private" } : undefined;
-  const text = printListPage(page, keep, set ? { set } : {});
+  const set: Record<string, Json> = claim.era === "modern" ? { resultType: "complete", ttlMs: 0, cacheScope: "private" } : {};
+  const meta = claim.era === "modern" ? createOwnMeta(desk, exchange, page.result["_meta"]) : undefined;
+  if (meta) set["_meta"] = meta;
+  const text = printListPage(page, keep, { set });
   return { outcome: "ok", status: 200, message: writeResultText(exchange.request.id, text) };
 }
 

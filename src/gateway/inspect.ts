@@ -3,12 +3,13 @@
  * in, under the client's id; lists are filtered by the function that decides calls; what holds a credential of the
  * server's is replaced; errors of the other hop are put into our own words.
  */
-import type { ErrorAnswer, ResultAnswer } from "../mcp/answer.ts";
+import type { ErrorAnswer } from "../mcp/answer.ts";
 import { writeError, writeFailedCall, writeRefusal } from "../mcp/answers.ts";
 import { ERROR_CODES, statusOfError } from "../mcp/refusal.ts";
-import { type MemberEdits, planEdits, writeAnswer, writeEditedResult } from "../mcp/relay.ts";
+import { writeAnswer, writeEditedResult } from "../mcp/relay.ts";
 import type { Arrival, ArrivalFault } from "./answer-relay.ts";
 import type { Desk } from "./desk.ts";
+import { planModernEdits } from "./edit-modern.ts";
 import type { Exchange } from "./exchange.ts";
 import { filterList } from "./inspect-list.ts";
 import { inspectOpening } from "./inspect-opening.ts";
@@ -54,16 +55,10 @@ export async function inspect(desk: Desk, exchange: Exchange, arrival: Arrival):
     return inspectFault(exchange, "invalid_answer", "unknown");
   }
   if (exchange.claim.era === "modern") {
-    const edits = keepPrivate(exchange, answer, planEdits(answer, bytes, { from: "modern", to: "modern" }));
+    const edits = planModernEdits(desk, exchange, answer, bytes);
     if (edits) return { outcome, status: 200, message: writeEditedResult(exchange.request.id, answer, bytes, edits) };
   }
   return { outcome, status: 200, message: writeAnswer(exchange.request.id, answer, bytes) };
-}
-
-/** What one grant may read must not be kept for another one. */
-function keepPrivate({ subject }: Exchange, answer: ResultAnswer, edits: MemberEdits | undefined): MemberEdits | undefined {
-  if (subject.kind !== "resource_read" || !answer.members.has("cacheScope")) return edits;
-  return { ...edits, set: { ...edits?.set, cacheScope: '"private"' } };
 }
 
 function inspectError(exchange: Exchange, bytes: Buffer, answer: ErrorAnswer): Inspected {

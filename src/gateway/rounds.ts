@@ -11,6 +11,7 @@ import { ROUND_METHODS } from "../mcp/methods.ts";
 import { readAnswerMember, writeEditedResult } from "../mcp/relay.ts";
 import type { Round } from "../mcp/subject.ts";
 import type { Desk } from "./desk.ts";
+import { planModernEdits } from "./edit-modern.ts";
 import type { Exchange, OpenRounds } from "./exchange.ts";
 import { type Inspected, inspectFault } from "./inspect.ts";
 import type { Request } from "../mcp/message.ts";
@@ -66,6 +67,7 @@ export async function sealRound(desk: Desk, exchange: Exchange, bytes: Buffer, a
     firstExchange: exchange.rounds?.firstExchange ?? exchange.id,
   };
   const own = desk.rounds.open(bondOf(grant.id, endpoint.id, request), rounds, desk.clock.now());
-  const message = writeEditedResult(request.id, answer, bytes, { set: { requestState: JSON.stringify(own) } });
+  const edits = planModernEdits(desk, exchange, answer, bytes);
+  const message = writeEditedResult(request.id, answer, bytes, { ...edits, set: { ...edits?.set, requestState: JSON.stringify(own) } });
   return { outcome: "ok", status: 200, code: "input_required", goesOn: true, message };
 }
