@@ -12,7 +12,8 @@ the document, and below it what to do next. All errors of a file are told at onc
 
 \`\`\`console exit=2
 $ sallyport run --policy broken.json -- true
-broken.json:1:39: The language has no key \`tols\`. (at /tols)
+broken.json:1:38: The key \`tols\` is not known here. (at /tols)
+  Known here: $schema, version, default, description, timezone, hide, all_tools, tools, resources, prompts.
 \`\`\`
 
 Every one has one of these codes. Denials of calls are something else: they have [codes of their own](policy-language.md#order).

@@ -14,8 +14,9 @@ export interface Fence {
   readonly words: ReadonlySet<string>;
   readonly settings: Readonly<Record<string, string>>;
   readonly text: string;
-  /** Line of the text's first line, from 1. */
+  /** Line of the text's first line, from 1, and the one after its last. */
   readonly line: number;
+  readonly endLine: number;
 }
 
 export interface Command {
@@ -80,7 +81,14 @@ function readFence(info: string, lines: readonly string[], line: number): Fence 
     .filter((word) => word.includes("="))
     .map((word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)]);
   const settings = Object.fromEntries(pairs) as Record<string, string>;
-  return { lang, words: new Set(rest.filter((word) => !word.includes("="))), settings, text: lines.join("\n"), line };
+  return {
+    lang,
+    words: new Set(rest.filter((word) => !word.includes("="))),
+    settings,
+    text: lines.join("\n"),
+    line,
+    endLine: line + lines.length,
+  };
 }
 
 interface CommandOptions {
@@ -100,7 +108,7 @@ function addSteps(steps: Step[], fence: Fence): void {
     const last = steps.findLast((step) => step.kind === "run");
     if (last === undefined) throw new Error(`line ${line}: output of nothing`);
     last.output = text;
-    last.outputLines = [line, line + text.split("\n").length];
+    last.outputLines = [line, fence.endLine];
   } else if (lang === "sh" && !words.has("once")) steps.push(createCommand(text, line, { exit, background: words.has("background") }));
   else if (lang === "console") steps.push(...readTranscript(text, line, exit));
 }
