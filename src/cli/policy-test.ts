@@ -4,6 +4,7 @@ import path from "node:path";
 import type { Failure } from "../kernel/failure.ts";
 import { isJsonObject, printJson, toJson } from "../kernel/json.ts";
 import { scanDocument } from "../policy/read-document.ts";
+import { describeError } from "./policy-check.ts";
 import { readTextFile } from "./policy-files.ts";
 import { type CommandContext, EXIT_NO, EXIT_USAGE, tellFailures } from "./run-cli.ts";
 import { type CaseResult, describeOutcome, type FileRun, runPolicyTestFile } from "./run-policy-tests.ts";
@@ -80,6 +81,6 @@ function printFailedCase({ name, line, expected, actual }: CaseResult): string {
 
 function printReport(results: readonly CaseResult[], failed: number, failures: readonly Failure[]): string {
   const cases = results.map(({ file, name, ok, expected, actual }) => ({ name, ok, expected, actual, file }));
-  const errors = failures.length === 0 ? {} : { errors: failures };
+  const errors = failures.length === 0 ? {} : { errors: failures.map(describeError) };
   return printJson(toJson({ passed: results.length - failed, failed, cases, ...errors }));
 }

@@ -27,6 +27,11 @@ export interface ImportedPolicy {
 
 const MAX_HIDDEN = 50_000;
 const MAX_DESCRIPTION_CHARACTERS = 65_536;
+const DURATION_UNITS = [
+  [86_400, "d"],
+  [3600, "h"],
+  [60, "m"],
+] as const;
 /** Keys by which a document of this language is told from an older one. */
 const NEW_DOCUMENT_KEYS = ["all_tools", "timezone", "resources", "prompts"];
 const NEW_ENTRY_KEYS = ["action", "reason", "require", "deny_if", "approve_if", "limits", "rate_limit", "validate", "approval"];
@@ -215,5 +220,11 @@ function chooseExpiry(remarks: Remarks, { expires }: EntryDraft, pointer: string
   const said = expires.filter((seconds) => seconds !== undefined);
   if (said.length === 0) return undefined;
   if (new Set(expires).size > 1) remarks.lose(pointer, "All approvals of a tool expire after one time here: the shortest is taken.");
-  return `${Math.min(...said)}s`;
+  return printDuration(Math.min(...said));
+}
+
+/** In the largest unit that holds it whole. */
+function printDuration(seconds: number): string {
+  const [length, unit] = DURATION_UNITS.find(([size]) => seconds % size === 0) ?? [1, "s"];
+  return `${seconds / length}${unit}`;
 }

@@ -6,7 +6,7 @@ import { isDateTime } from "../schema/format-time.ts";
 import { type Expectation, TEST_DECISIONS, TEST_OUTCOMES, type TestCase, type TestGrant, type TestSubject } from "./test-file.ts";
 
 export const MAX_CASES = 100_000;
-export const MAX_REPEAT = 1_000_000;
+export const MAX_REPEAT = 100_000;
 const MAX_TEXT_CHARACTERS = 65_536;
 
 export const CASE_KEYS: readonly string[] = [
