@@ -53,7 +53,16 @@ async function loadPolicy({ policy }: TestFile, file: string, readText: ReadText
   if ("document" in policy) return succeed(compilePolicy(policy.document));
   const named = path.resolve(path.dirname(file), policy.path);
   const text = await readText(named);
-  if (!text.ok) return fail(...text.failures.map((failure): Failure => ({ ...failure, at: policy.at })));
+  if (!text.ok)
+    return fail(
+      ...text.failures.map(
+        (failure): Failure => ({
+          ...failure,
+          message: `\`${policy.path}\`: ${failure.message}`,
+          at: policy.at,
+        }),
+      ),
+    );
   const shown = path.join(path.dirname(file), policy.path);
   const parsed = parsePolicy(text.value, { file: path.isAbsolute(policy.path) ? named : shown });
   return parsed.ok ? succeed(compilePolicy(parsed.value)) : parsed;
