@@ -7,6 +7,9 @@ import { type Answer, DEFAULT_ANSWER_LIMIT_BYTES, type ErrorAnswer, peekAnswerId
 import { type SseItem, SseParser } from "../mcp/sse.ts";
 import type { AnswerSink, OpenExchange, UpstreamFault } from "../upstream/http-upstream.ts";
 
+/** How long a stream may stay open that has brought its answer. */
+export const ANSWERED_LINGER_MS = 500;
+
 /** What came of a request: its answer, or why there is none. */
 export type Arrival =
   | { readonly kind: "answer"; readonly bytes: Buffer; readonly answer: ResultAnswer | ErrorAnswer }
@@ -50,6 +53,7 @@ export class AnswerRelay implements AnswerSink {
   #parser: SseParser | undefined;
   #lastEventId: string | undefined;
   #retryMs: number | undefined;
+  #lingering: NodeJS.Timeout | undefined;
   open: OpenExchange | undefined;
 
   constructor(ports: RelayPorts) {
@@ -86,6 +90,7 @@ export class AnswerRelay implements AnswerSink {
   }
 
   onEnd(): void {
+    clearTimeout(this.#lingering);
     if (this.#arrived) return;
     if (this.#mode === "events") {
       if (this.#ports.onCut?.(this) !== true) this.#fail("no_answer");
@@ -101,6 +106,7 @@ export class AnswerRelay implements AnswerSink {
   }
 
   onFault(fault: UpstreamFault): void {
+    clearTimeout(this.#lingering);
     if (this.#arrived) return;
     // A connection that breaks under a stream of events has ended it no more than its server could.
     if (fault.reason === "broken" && this.#mode === "events" && this.#ports.onCut?.(this) === true) return;
@@ -174,6 +180,10 @@ export class AnswerRelay implements AnswerSink {
 
   #arrive(arrival: Arrival): void {
     this.#arrived = true;
+    if (this.#mode === "events" && arrival.kind === "answer") {
+      this.#lingering = setTimeout(() => this.open?.cancel(), ANSWERED_LINGER_MS);
+      this.#lingering.unref();
+    }
     this.#ports.onArrival(arrival);
   }
 }
