@@ -38,7 +38,7 @@ function listAnchors(markdown: string): Set<string> {
   );
 }
 
-describe("links", () => {
+describe("links and names", () => {
   const files = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "AGENTS.md", ...globSync("docs/**/*.md", { cwd: ROOT })];
 
   it("lead to files and headings that are there", () => {
@@ -56,5 +56,12 @@ describe("links", () => {
     }
     expect(seen).toBeGreaterThan(20);
     expect(broken).toEqual([]);
+  });
+
+  it("name files of the house that are there", () => {
+    const page = read("docs/architecture.md");
+    const named = [...page.matchAll(/`([a-z-]+\/[a-z-]+\.ts)`/g)].map((match) => match[1] as string);
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter((file) => !existsSync(path.join(ROOT, "src", file)))).toEqual([]);
   });
 });

@@ -8,7 +8,7 @@ import path from "node:path";
 import type { Command, Page } from "./read-page.ts";
 import { createWorkspace, type Workspace } from "./workspace.ts";
 
-const STEP_TIMEOUT_MS = 20_000;
+const STEP_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 5_000;
 const STATE_FILE = "../state.sh";
 
