@@ -9,7 +9,7 @@ import type { Refusal } from "../mcp/refusal.ts";
 import { keyOfId, readId } from "../mcp/request-id.ts";
 import { writeRelayed, writeRelayedResponse } from "../mcp/rewrite.ts";
 import type { AnswerSink } from "../upstream/http-upstream.ts";
-import type { Desk } from "./desk.ts";
+import type { Desk, Endpoint } from "./desk.ts";
 import type { Identified } from "./identify.ts";
 import type { Routed } from "./route.ts";
 import type { Passage, Session } from "./session.ts";
@@ -43,8 +43,25 @@ export async function recordMessage(desk: Desk, who: Who, session: Session | und
   return await record(desk, { kind: "intent", ...describe(who, session), method, decision: "allow" });
 }
 
-/** What a server says to a message without an answer is of no interest. */
-const DEAF: AnswerSink = { onStart: () => undefined, onData: () => true, onEnd: () => undefined, onFault: () => undefined };
+/** How long a client waits to hear that the server has its message, and how long the server may take for it. */
+export const ONE_WAY_WAIT_MS = 5_000;
+export const ONE_WAY_TIMEOUT_MS = 30_000;
+
+/**
+ * Hands a message to the server. What the server says to it is of no interest, but that it says something is: whatever the
+ * client sends next, such as its first request after `initialized`, must not overtake it.
+ */
+async function tell(endpoint: Endpoint, body: Buffer, headers: Record<string, string>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ONE_WAY_WAIT_MS);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const sink: AnswerSink = { onStart: done, onData: () => true, onEnd: done, onFault: done };
+    endpoint.upstream.exchange({ method: "POST", body, headers, signal: AbortSignal.timeout(ONE_WAY_TIMEOUT_MS) }, sink);
+  });
+}
 
 function headersOf(session: Session | undefined, revision: string): Record<string, string> {
   const headers: Record<string, string> = {
@@ -72,9 +89,9 @@ export async function passNotification(
   const body = writeNotificationFor(session, message);
   if (!body) return end(202);
   if (!(await recordMessage(desk, who, session, message.method))) return end(503);
-  who.endpoint.upstream.exchange({ method: "POST", body, headers: headersOf(session, revision) }, DEAF);
   const passage = findCancelled(session, message);
   if (passage) setTimeout(() => passage.cancel(), CANCEL_GRACE_MS).unref();
+  await tell(who.endpoint, body, headersOf(session, revision));
   end(202);
 }
 
@@ -109,6 +126,6 @@ export async function passResponse(
   session.asks.delete(message.id.value as string);
   if (!(await recordMessage(desk, who, session, asked.method))) return end(503);
   const body = writeRelayedResponse(message, { raw: asked.raw, value: asked.raw });
-  who.endpoint.upstream.exchange({ method: "POST", body, headers: headersOf(session, session.protocolVersion) }, DEAF);
+  await tell(who.endpoint, body, headersOf(session, session.protocolVersion));
   end(202);
 }
