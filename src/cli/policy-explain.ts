@@ -95,7 +95,7 @@ function printExplanation(name: string, { steps, decision }: Explanation): strin
     return `${String(step).padStart(2)}  ${question}${at}\n      ${answer}${each}\n`;
   });
   const { decision: word, code, rule, message } = summarize(decision);
-  const why = word === "allow" ? "" : ` (${code}, ${rule})\n  ${message}`;
+  const why = word === "allow" ? "" : ` (${String(code)}, ${String(rule)})\n  ${String(message)}`;
   const limits = decision.decision === "permit" && decision.charges.length > 0 ? ", if its limits have room" : "";
-  return `${lines.join("")}\n${name}: ${word}${limits}${why}\n`;
+  return `${lines.join("")}\n${name}: ${String(word)}${limits}${why}\n`;
 }

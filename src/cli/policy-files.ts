@@ -56,7 +56,8 @@ export async function readToolFile(file: string): Promise<Result<ToolFile>> {
   const facts = readTools(inspector, list, pointer, { strict: false });
   if (!facts || inspector.failures.length > 0) return fail(...inspector.failures);
   const linted = (isJsonList(list) ? list : []).flatMap((tool) => {
-    const known = isJsonObject(tool) ? facts.get(String(readMember(tool, "name"))) : undefined;
+    const name = isJsonObject(tool) ? readMember(tool, "name") : undefined;
+    const known = typeof name === "string" ? facts.get(name) : undefined;
     return known && isJsonObject(tool) ? [{ name: known.name, class: known.class, inputSchema: readMember(tool, "inputSchema") }] : [];
   });
   return succeed({ facts, linted });
