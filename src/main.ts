@@ -22,7 +22,12 @@ export async function main(argv: readonly string[]): Promise<void> {
         process.once("SIGTERM", () => resolve());
         process.once("SIGINT", () => resolve());
       });
-      return await runStdio({ ...choice, env: process.env, input: process.stdin, output: process.stdout, stopping });
+      try {
+        return await runStdio({ ...choice, env: process.env, input: process.stdin, output: process.stdout, stopping });
+      } finally {
+        // A client that keeps its end open must not keep this process.
+        process.stdin.destroy();
+      }
     },
     openFolder: async ({ dataDir, config, mustExist }) => {
       const { openCommandFolder } = await import("./data-folder.ts");

@@ -30,13 +30,19 @@ test("the demo from its first start to a log that was tampered with", { timeout:
   expect(token).toMatch(/^spg_[0-9A-Za-z]+_[0-9A-Za-z]{43,}$/);
   expect(said).toContain(`http://127.0.0.1:${port}/mcp/sendit`);
   const entry = JSON.parse(said.slice(said.indexOf("{"), said.indexOf("\n    }\n") + 6));
-  expect(entry.mcpServers.sendit).toMatchObject({ url: `http://127.0.0.1:${port}/mcp/sendit`, headers: { Authorization: `Bearer ${token}` } });
+  expect(entry.mcpServers.sendit).toMatchObject({
+    url: `http://127.0.0.1:${port}/mcp/sendit`,
+    headers: { Authorization: `Bearer ${token}` },
+  });
   expect(first.err()).not.toContain(token);
   expect(existsSync(path.join(cwd, ".sallyport"))).toBe(true);
 
   const line = said.split("\n").find((one) => one.includes("curl ")) ?? "";
   const { stdout } = await shell("sh", ["-c", line]);
-  const [allowed, refused] = stdout.trim().split("\n").map((text) => JSON.parse(text));
+  const [allowed, refused] = stdout
+    .trim()
+    .split("\n")
+    .map((text) => JSON.parse(text));
   expect(allowed.result.isError ?? false).toBe(false);
   expect(refused.result.isError).toBe(true);
   expect(refused.result.content[0].text).toMatch(/^\[POLICY DENIED\] Tool "disconnect_connector" is not allowed by policy\.$/);
@@ -65,7 +71,10 @@ test("the demo from its first start to a log that was tampered with", { timeout:
 
   const searched = await runProgram(["audit", "search", "--code", "limit_exceeded", "--json"], { cwd });
   expect(searched.code).toBe(0);
-  const found = searched.out.trim().split("\n").map((text) => JSON.parse(text));
+  const found = searched.out
+    .trim()
+    .split("\n")
+    .map((text) => JSON.parse(text));
   expect(found).toHaveLength(1);
   expect(found[0]).toMatchObject({
     server: "sendit",
@@ -95,7 +104,8 @@ test("the demo from its first start to a log that was tampered with", { timeout:
   expect(readAll(path.join(cwd, ".sallyport")).includes(token.split("_")[2] as string)).toBe(false);
   expect(readAll(path.join(cwd, ".sallyport")).includes("canary-api-key")).toBe(false);
   expect(statSync(path.join(cwd, ".sallyport")).mode & 0o077).toBe(0);
-  for (const name of readdirSync(path.join(cwd, ".sallyport")).filter((one) => /key|db/.test(one))) expect([name, statSync(path.join(cwd, ".sallyport", name)).mode & 0o077]).toEqual([name, 0]);
+  for (const name of readdirSync(path.join(cwd, ".sallyport")).filter((one) => /key|db/.test(one)))
+    expect([name, statSync(path.join(cwd, ".sallyport", name)).mode & 0o077]).toEqual([name, 0]);
 
   expect((await runProgram(["audit", "verify"], { cwd })).code).toBe(0);
   const file = path.join(cwd, "log.jsonl");

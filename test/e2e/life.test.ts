@@ -8,15 +8,21 @@ import { runProgram, startProgram } from "../support/program.ts";
 import { sendHttp } from "../support/raw-http.ts";
 import { tool } from "../support/raw-upstream.ts";
 
-const TIMEOUT = { timeout: 180_000 };
+const TIMEOUT = { timeout: 90_000 };
 const ALLOW = { version: "1", default: "allow" };
 
 test("killed in mid-load and started again: limits still count, and the log verifies", TIMEOUT, async () => {
   const policy = { version: "1", default: "allow", tools: { echo: { limits: [{ window: "hour", max: 60 }] } } };
   const gateway = await startGatewayProcess({ policy });
-  await until(async () => codeOf(await gateway.call("other")), (code) => code !== "unavailable");
+  await until(
+    async () => codeOf(await gateway.call("other")),
+    (code) => code !== "unavailable",
+  );
   const asked = Array.from({ length: 40 }, () => gateway.call("echo").then(codeOf, () => "cut"));
-  await until(async () => gateway.upstream.calls().length, (count) => count >= 10);
+  await until(
+    async () => gateway.upstream.calls().length,
+    (count) => count >= 10,
+  );
   const killed = await gateway.running.kill("SIGKILL");
   expect(killed.signal).toBe("SIGKILL");
   await Promise.all(asked);
@@ -26,14 +32,19 @@ test("killed in mid-load and started again: limits still count, and the log veri
   const verified = await runProgram(["audit", "verify", "--data", gateway.data], {});
   expect([verified.code, verified.err]).toEqual([0, ""]);
   const codes: string[] = [];
-  for (let round = 0; round < 7; round++) codes.push(...(await Promise.all(Array.from({ length: 10 }, async () => codeOf(await gateway.call("echo"))))));
+  for (let round = 0; round < 7; round++)
+    codes.push(...(await Promise.all(Array.from({ length: 10 }, async () => codeOf(await gateway.call("echo"))))));
   const after = gateway.upstream.calls().length;
   expect(after).toBeLessThanOrEqual(60);
   expect(codes.filter((code) => code === "passed").length + before).toBeLessThanOrEqual(60);
   expect(codes).toContain("limit_exceeded");
   // What was charged without reaching the server is at most what was under way when it was killed.
   expect(after).toBeGreaterThanOrEqual(60 - 40);
-  const intents = (await runProgram(["audit", "search", "--kind", "intent", "--tool", "echo", "--json", "--limit", "1000"].concat("--data", gateway.data))).out.trim().split("\n");
+  const intents = (
+    await runProgram(["audit", "search", "--kind", "intent", "--tool", "echo", "--json", "--limit", "1000"].concat("--data", gateway.data))
+  ).out
+    .trim()
+    .split("\n");
   expect(intents).toHaveLength(60);
 });
 
@@ -41,21 +52,41 @@ test("SIGTERM lets a slow call end, takes no new one, and exits 0", TIMEOUT, asy
   const gateway = await startGatewayProcess({
     policy: ALLOW,
     respond: (_arrived, asked) =>
-      asked.method !== "tools/call" ? undefined : { act: (response, _socket, id) => void setTimeout(() => response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${id},"result":{"content":[],"slow":true}}`), 1_500) },
+      asked.method !== "tools/call"
+        ? undefined
+        : {
+            act: (response, _socket, id) =>
+              void setTimeout(
+                () =>
+                  response
+                    .writeHead(200, { "content-type": "application/json" })
+                    .end(`{"jsonrpc":"2.0","id":${id},"result":{"content":[],"slow":true}}`),
+                1_500,
+              ),
+          },
   });
   expect((await gateway.get("/healthz")).status).toBe(200);
   expect((await gateway.get("/readyz")).status).toBe(200);
   const slow = gateway.call("echo");
-  await until(async () => gateway.upstream.calls().length, (count) => count === 1);
+  await until(
+    async () => gateway.upstream.calls().length,
+    (count) => count === 1,
+  );
   gateway.running.child.kill("SIGTERM");
   await gateway.running.says(/Stopping/, "err");
-  const late = await gateway.call("echo").then((answer) => answer.status, () => "refused");
+  const late = await gateway.call("echo").then(
+    (answer) => answer.status,
+    () => "refused",
+  );
   expect(["refused", 503]).toContain(late);
   expect((await slow).json().result.slow).toBe(true);
   const ended = await gateway.running.ended;
   expect([ended.code, ended.signal]).toEqual([0, null]);
   expect(gateway.upstream.calls()).toHaveLength(1);
-  const entries = (await runProgram(["audit", "search", "--json", "--data", gateway.data])).out.trim().split("\n").map((line) => JSON.parse(line));
+  const entries = (await runProgram(["audit", "search", "--json", "--data", gateway.data])).out
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
   expect(entries.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["start", "intent", "outcome", "stop"]));
   expect(entries[0].kind).toBe("stop");
 });
@@ -78,7 +109,10 @@ test("a second start on the folder is refused in words, and a killed one does no
 
 test("grants are added, rotated, revoked and restored while it runs, from the next request on", TIMEOUT, async () => {
   const gateway = await startGatewayProcess({ policy: ALLOW });
-  await until(async () => codeOf(await gateway.call("echo")), (code) => code === "passed");
+  await until(
+    async () => codeOf(await gateway.call("echo")),
+    (code) => code === "passed",
+  );
   const at = ["--data", gateway.data];
   const grant = async (...args: string[]) => await runProgram(["grant", ...args, ...at]);
   const added = await grant("add", "laptop", "--server", "alpha=standard", "--identity", "ann@example.com", "--tag", "team=a");
@@ -102,7 +136,13 @@ test("grants are added, rotated, revoked and restored while it runs, from the ne
   expect(listed).toHaveLength(2);
   expect(listed).toEqual(
     expect.arrayContaining([
-      expect.objectContaining({ label: "laptop", state: "current", identity: "ann@example.com", tags: { team: "a" }, servers: { alpha: "standard" } }),
+      expect.objectContaining({
+        label: "laptop",
+        state: "current",
+        identity: "ann@example.com",
+        tags: { team: "a" },
+        servers: { alpha: "standard" },
+      }),
       expect.objectContaining({ label: "filed", state: "revoked" }),
     ]),
   );
@@ -117,7 +157,15 @@ test("grants are added, rotated, revoked and restored while it runs, from the ne
   const admin = (await runProgram(["audit", "search", "--kind", "admin", "--json", ...at])).out;
   for (const action of ["grant.added", "grant.rotated", "grant.revoked", "grant.restored"]) expect(admin).toContain(action);
   expect(admin).not.toContain(token.split("_")[2]);
-  for (const bad of [["add", "laptop", "--server", "alpha"], ["add", "Bad Label", "--server", "alpha"], ["add", "x", "--server", "nowhere"], ["add", "x", "--server", "alpha=nothing"], ["add", "x"], ["revoke", "nobody"], ["rotate", "nobody"]]) {
+  for (const bad of [
+    ["add", "laptop", "--server", "alpha"],
+    ["add", "Bad Label", "--server", "alpha"],
+    ["add", "x", "--server", "nowhere"],
+    ["add", "x", "--server", "alpha=nothing"],
+    ["add", "x"],
+    ["revoke", "nobody"],
+    ["rotate", "nobody"],
+  ]) {
     const refused = await grant(...bad);
     expect([bad, refused.code, refused.out]).toEqual([bad, 2, ""]);
     expect(refused.err).not.toMatch(/at .*\.ts/);
@@ -163,7 +211,10 @@ describe("a changed file", () => {
 
 test("readiness follows the store", TIMEOUT, async () => {
   const gateway = await startGatewayProcess({ policy: ALLOW });
-  await until(async () => codeOf(await gateway.call("echo")), (code) => code === "passed");
+  await until(
+    async () => codeOf(await gateway.call("echo")),
+    (code) => code === "passed",
+  );
   const database = new DatabaseSync(path.join(gateway.data, "sallyport.db"));
   database.exec("begin exclusive");
   gateway.upstream.forget();
@@ -173,20 +224,30 @@ test("readiness follows the store", TIMEOUT, async () => {
   expect(gateway.upstream.calls()).toEqual([]);
   database.exec("rollback");
   database.close();
-  expect(await until(async () => (await gateway.get("/readyz")).status, (status) => status === 200)).toBe(200);
+  expect(
+    await until(
+      async () => (await gateway.get("/readyz")).status,
+      (status) => status === 200,
+    ),
+  ).toBe(200);
   expect(codeOf(await gateway.call("echo"))).toBe("passed");
   expect(ready.text).not.toContain(gateway.data);
 });
 
 test("a database that was taken away or replaced is noticed: nothing is decided that nobody could read", TIMEOUT, async () => {
   const gateway = await startGatewayProcess({ policy: ALLOW });
-  await until(async () => codeOf(await gateway.call("echo")), (code) => code === "passed");
+  await until(
+    async () => codeOf(await gateway.call("echo")),
+    (code) => code === "passed",
+  );
   gateway.upstream.forget();
-  for (const name of ["sallyport.db", "sallyport.db-wal", "sallyport.db-shm"]) renameSync(path.join(gateway.data, name), path.join(gateway.folder, name));
+  for (const name of ["sallyport.db", "sallyport.db-wal", "sallyport.db-shm"])
+    renameSync(path.join(gateway.data, name), path.join(gateway.folder, name));
   expect((await gateway.get("/readyz")).status).toBe(503);
   expect(codeOf(await gateway.call("echo"))).toMatch(/unavailable|503/);
   expect(gateway.upstream.calls()).toEqual([]);
-  for (const name of ["sallyport.db", "sallyport.db-wal", "sallyport.db-shm"]) renameSync(path.join(gateway.folder, name), path.join(gateway.data, name));
+  for (const name of ["sallyport.db", "sallyport.db-wal", "sallyport.db-shm"])
+    renameSync(path.join(gateway.folder, name), path.join(gateway.data, name));
   expect((await gateway.get("/readyz")).status).toBe(200);
   expect(codeOf(await gateway.call("echo"))).toBe("passed");
 });
@@ -213,10 +274,19 @@ test("a body that never comes holds nobody up", TIMEOUT, async () => {
   const sockets = Array.from({ length: 50 }, () => {
     const socket = connect(gateway.port, "127.0.0.1");
     socket.on("error", () => undefined);
-    socket.write(`POST /mcp/alpha HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${FILE_TOKEN}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`);
+    socket.write(
+      `POST /mcp/alpha HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${FILE_TOKEN}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
+    );
     return socket;
   });
-  const answer = await sendHttp(gateway.port, { method: "GET", path: "/healthz", headers: [["Host", "x"], ["Connection", "close"]] });
+  const answer = await sendHttp(gateway.port, {
+    method: "GET",
+    path: "/healthz",
+    headers: [
+      ["Host", "x"],
+      ["Connection", "close"],
+    ],
+  });
   expect(answer.status).toBe(200);
   const ended = await gateway.running.kill("SIGTERM");
   expect(ended.code).toBe(0);
@@ -232,5 +302,6 @@ test("nothing that was given stands in what is printed", TIMEOUT, async () => {
   const started = startProgram(["start", "--config", gateway.config, "--data", gateway.data, "--port", "0", "--log-json"]);
   await started.says(/gateway\s+http/);
   const again = await started.kill("SIGTERM");
-  for (const line of again.err.trim().split("\n")) expect(JSON.parse(line)).toMatchObject({ time: expect.any(String), level: expect.any(String), event: expect.any(String) });
+  for (const line of again.err.trim().split("\n"))
+    expect(JSON.parse(line)).toMatchObject({ time: expect.any(String), level: expect.any(String), event: expect.any(String) });
 });

@@ -61,7 +61,15 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
         ],
         body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":${JSON.stringify(name)},"arguments":${args}}}`,
       }),
-    get: (target) => sendHttp(gateway.port, { method: "GET", path: target, headers: [["Host", "any"], ["Connection", "close"]] }),
+    get: (target) =>
+      sendHttp(gateway.port, {
+        method: "GET",
+        path: target,
+        headers: [
+          ["Host", "any"],
+          ["Connection", "close"],
+        ],
+      }),
   };
   await gateway.start();
   return gateway;
@@ -70,7 +78,10 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
 /** The code of a denial; `passed` where there is none. */
 export function codeOf(answer: RawAnswer): string {
   if (answer.status !== 200) return String(answer.status);
-  return /"sallyport\/decision":\{"id":"[^"]+","code":"(\w+)"/.exec(answer.text)?.[1] ?? (answer.text.includes('"isError":true') ? "failed" : "passed");
+  return (
+    /"sallyport\/decision":\{"id":"[^"]+","code":"(\w+)"/.exec(answer.text)?.[1] ??
+    (answer.text.includes('"isError":true') ? "failed" : "passed")
+  );
 }
 
 /** Asks again until the answer is the one, or the time is up. */

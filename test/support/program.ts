@@ -9,7 +9,7 @@ import { onTestFinished } from "vitest";
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 const PROGRAM = path.join(ROOT, "bin/sallyport.js");
 /** Others use the machine too. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 30_000;
 
 export interface Ended {
   readonly code: number | null;
