@@ -11,8 +11,8 @@ import {
   INVALID_PARAMS,
   isObject,
   type JsonObject,
-  type Message,
   METHOD_NOT_FOUND,
+  type Message,
   parseMessage,
   type Reply,
 } from "./messages.ts";

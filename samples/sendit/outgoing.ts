@@ -2,7 +2,7 @@
  * The one way out: a request with a time limit, a bounded answer, no redirects followed, no shared connections, and, if
  * given, the address to connect to. What went wrong comes back in words that hold nothing of the URL.
  */
-import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Address } from "./addresses.ts";
 

@@ -1,6 +1,6 @@
 /** The wire, message by message: both eras, and everything that is refused. */
 import { request } from "node:http";
-import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Calls } from "../../../samples/sendit/calls.ts";
 import { type HttpServer, startHttp } from "../../../samples/sendit/http.ts";
 import type { OAuth } from "../../../samples/sendit/oauth.ts";
@@ -139,10 +139,13 @@ describe("calls", () => {
     expect((await legacy("tools/call", params)).json.error.code).toBe(-32602);
   });
 
-  test("a bug is -32603 and says nothing of itself", async () => {
+  test("a bug is -32603 and says what it is to the operator alone", async () => {
+    const said = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    onTestFinished(() => said.mockRestore());
     const { json } = await legacy("tools/call", { name: "fail" });
     expect(json.error.code).toBe(-32603);
     expect(JSON.stringify(json)).not.toContain("disk");
+    expect(said).toHaveBeenCalledWith("a call failed: the disk is gone\n");
   });
 
   test("an unknown cursor is -32602", async () => {

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import Untyped from "oidc-provider";
+import { vi } from "vitest";
 import { listen } from "./support.ts";
 
 /** As much of the provider as is used here; the package brings no types. */
@@ -40,6 +41,8 @@ export async function startProvider(): Promise<TestProvider> {
     grant_types: ["authorization_code", "refresh_token"],
     scope: "openid offline_access",
   };
+  // It warns at every start that its store and keys are for development.
+  vi.spyOn(console, "warn").mockImplementation(() => undefined);
   const provider: Provider = new Untyped(issuer, {
     clients: [
       { ...shared, client_id: PUBLIC_CLIENT, token_endpoint_auth_method: "none" },
