@@ -23,7 +23,8 @@ export async function run(argv: readonly string[], env: Readonly<Record<string, 
   }
 }
 
-async function start(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<HttpServer> {
+/** The whole server in this process, listening. */
+export async function start(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<HttpServer> {
   const { port, dir, key, webhookSecret, allowLoopback, connectors } = readSettings(argv, env);
   const now = Date.now;
   const sealer = createSealer(key);

@@ -4,7 +4,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { describe, expect, test } from "vitest";
-import { makeFolder, startSample } from "./support.ts";
+import { makeFolder, startHere } from "./support.ts";
 
 interface AnyClient {
   listTools(): Promise<{ tools: { name: string; annotations?: object | undefined; title?: string | undefined }[] }>;
@@ -41,7 +41,7 @@ const CLIENTS: Record<string, (url: URL) => Promise<AnyClient>> = {
 
 describe.each(Object.entries(CLIENTS))("%s", (_name, connect) => {
   test("lists, connects, looks and disconnects", async () => {
-    const sample = await startSample(makeFolder());
+    const sample = await startHere(makeFolder());
     const client = await connect(new URL(`${sample.origin}/mcp`));
     const { tools } = await client.listTools();
     const hints = (readOnlyHint: boolean, destructiveHint: boolean, idempotentHint: boolean, openWorldHint: boolean) => ({

@@ -7,7 +7,7 @@ import { ATTEMPT_MS, createOAuth, rowOf } from "../../../samples/sendit/oauth.ts
 import { type Outgoing, type Sent, send } from "../../../samples/sendit/outgoing.ts";
 import { createSealer } from "../../../samples/sendit/seal.ts";
 import { CLIENT_SECRET, PUBLIC_CLIENT, SECRET_CLIENT, startProvider } from "./provider.ts";
-import { KEY, makeFolder, readFolder, type Sample, startSample } from "./support.ts";
+import { KEY, makeFolder, readFolder, type Sample, startHere } from "./support.ts";
 
 const SCOPES = ["openid", "offline_access"];
 
@@ -16,7 +16,7 @@ async function startBoth(more: object) {
   const dir = makeFolder();
   const entry = { id: "cloud", name: "Cloud", issuer: provider.issuer, scopes: SCOPES, ...more };
   const env = { SENDIT_OAUTH2: JSON.stringify([entry]), SENDIT_ALLOW_LOOPBACK: "1" };
-  return { provider, dir, env, sample: await startSample(dir, env) };
+  return { provider, dir, env, sample: await startHere(dir, env) };
 }
 
 async function begin(sample: Sample): Promise<{ url: string; id: string }> {
@@ -63,7 +63,7 @@ describe("against a provider", () => {
     expect(tokens).toMatchObject({ accessToken: expect.any(String), refreshToken: expect.any(String), expiresIn: 3600 });
     for (const secret of [tokens.accessToken, tokens.refreshToken, asked.get("state") as string])
       expect(readFolder(dir)).not.toContain(secret);
-    const restarted = await startSample(dir, env);
+    const restarted = await startHere(dir, env);
     expect(await look(restarted)).toMatchObject([{ id, status: "connected" }]);
     expect((await restarted.call("disconnect_connector", { connector: "cloud" })).structuredContent.removed).toBe(1);
     expect(readFolder(dir)).not.toContain(stored?.sealed ?? "");
