@@ -15,7 +15,7 @@ export type Play = (asked: Asked, response: ServerResponse) => void | Promise<vo
 
 export interface HandMade extends Listening {
   readonly heard: readonly Heard[];
-  /** What answers the call of a tool of that name. */
+  /** What answers the call of a tool of that name, or a GET. */
   readonly plays: Map<string, Play>;
   /** The result of `tools/list`, as text, by cursor. */
   readonly lists: Map<string | undefined, string>;
@@ -40,6 +40,8 @@ export async function startHandMade(tools: readonly string[]): Promise<HandMade>
     const take = async (): Promise<void> => {
       const text = await readText(request);
       heard.push({ method: request.method ?? "", headers: request.headers, text });
+      const listen = plays.get(request.method ?? "");
+      if (listen) return await listen({ id: undefined, method: "", tool: "", text: "" }, response);
       if (request.method !== "POST") return void response.writeHead(405).end();
       const message = JSON.parse(text) as { id?: unknown; method?: string; params?: { name?: string; cursor?: string } };
       const { id, method = "", params = {} } = message;

@@ -184,6 +184,25 @@ describe("a server that breaks off", () => {
     expect(upstream.heard.findLast(({ method }) => method === "GET")?.headers["last-event-id"]).toBe("e1");
   });
 
+  it("in the middle of an event is heard again from the last whole one", async () => {
+    let own: unknown;
+    upstream.plays.set("GET", (_asked, response) => {
+      openEvents(response);
+      response.end(`id: e2\ndata: ${good(own)}\n\n`);
+    });
+    const messages = await play(async ({ id }, response) => {
+      own = id;
+      openEvents(response);
+      const progress = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}';
+      response.write(`retry: 1\nid: e1\ndata: ${progress}\n\nid: e2\ndata: {"jsonrpc":"2.0","id":${String(id)},"res`);
+      await sleep(20);
+      response.destroy();
+    });
+    upstream.plays.delete("GET");
+    expect(messages).toMatchObject([{ method: "notifications/progress" }, { result: { content: [{ text: "good" }] } }]);
+    expect(upstream.heard.findLast(({ method }) => method === "GET")?.headers["last-event-id"]).toBe("e1");
+  });
+
   it("is not waited for by others while it is slow", async () => {
     const gate = Promise.withResolvers<void>();
     upstream.plays.set("tool", async ({ id, text }, response) => {
@@ -214,6 +233,31 @@ describe("a server that breaks off", () => {
     expect(answered.text).not.toContain("127.0.0.1");
     await waitUntil(async () => (await lost.readLog()).at(-1)?.["kind"] === "outcome");
     expect((await lost.readLog()).at(-1)).toMatchObject({ outcome: "not_sent", code: "connect" });
+    await lost.stop();
+  });
+
+  it("that is gone when it is asked to go on has had the call: it is never taken for unsent", async () => {
+    const other = await startHandMade(["tool"]);
+    const lost = await startGateway({
+      servers: { lost: { url: other.url } },
+      policies: { all: { server: "lost", document: { version: "1", default: "allow" } } },
+      grants: { alice: { servers: { lost: "all" }, token: TOKEN } },
+    });
+    const at = lost.addressOf("lost");
+    const own = await openSession(at, TOKEN);
+    const stopped = Promise.withResolvers<void>();
+    other.plays.set("tool", async (_asked, response) => {
+      openEvents(response);
+      response.write("retry: 300\nid: e1\ndata:\n\n");
+      await sleep(20);
+      response.destroy();
+      stopped.resolve(other.stop());
+    });
+    const answered = await post(at, call(1, "tool"), { token: TOKEN, session: own });
+    await stopped.promise;
+    expect(answered.messages).toMatchObject([{ id: 1, result: { isError: true } }]);
+    await waitUntil(async () => (await lost.readLog()).at(-1)?.["kind"] === "outcome");
+    expect((await lost.readLog()).at(-1)).toMatchObject({ tool: "tool", outcome: "unknown" });
     await lost.stop();
   });
 });

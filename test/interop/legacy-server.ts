@@ -45,6 +45,7 @@ export const TOOLS: readonly Tool[] = [
   { name: "roots", description: "asks for folders", inputSchema: OPEN },
   { name: "log", description: "says something", inputSchema: OPEN },
   { name: "change", description: "changes its own list", inputSchema: OPEN },
+  { name: "poll", description: "lets its clients come back", inputSchema: OPEN },
   { name: "withdraw", description: "asks and takes it back", inputSchema: OPEN },
   { name: "secret", description: "is not for everybody", inputSchema: OPEN },
 ];
@@ -127,6 +128,13 @@ export async function startLegacyServer(how: { readonly stateless?: boolean } = 
         case "change":
           await server.sendToolListChanged();
           return text("changed");
+        case "poll":
+          // Lets its clients go at once, and answers whoever comes back.
+          extra.closeSSEStream?.();
+          extra.closeStandaloneSSEStream?.();
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          await server.sendToolListChanged();
+          return text("polled");
         case "withdraw": {
           const asked = {
             method: "elicitation/create" as const,
@@ -162,6 +170,7 @@ export async function startLegacyServer(how: { readonly stateless?: boolean } = 
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: () => randomUUID(),
       eventStore: new EventStore(),
+      retryInterval: 100,
       onsessioninitialized: (made) => {
         transports.set(made, transport);
         sessions.set(made, server);

@@ -189,6 +189,23 @@ describe("streams", () => {
     replaced.cut();
   });
 
+  it("that the server closes early are gone on with by the gateway: their clients notice nothing", async () => {
+    const session = await openSession(url, ALICE);
+    const listening = await openStream(url, { token: ALICE, session });
+    await post(url, call(1, "change"), { token: ALICE, session });
+    await waitUntil(() => listening.messages.length === 1);
+    const heard = stateful.heard.length;
+    const called = await openStream(url, { token: ALICE, session, body: call(2, "poll") });
+    await called.ended;
+    expect(called.messages).toMatchObject([{ id: 2, result: { content: [{ text: "polled" }] } }]);
+    await waitUntil(() => listening.messages.length === 2);
+    expect(listening.isEnded).toBe(false);
+    const since = stateful.heard.slice(heard);
+    expect(since.filter(({ text }) => text.includes("tools/call"))).toHaveLength(1);
+    expect(since.filter(({ method, headers }) => method === "GET" && headers["last-event-id"] !== undefined)).toHaveLength(2);
+    listening.cut();
+  });
+
   it("of two clients at once never mix, though their ids are the same", async () => {
     const calls = await Promise.all(
       [ALICE, BOB, ALICE, BOB].map(async (token, index) => {
