@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { startGatewayProcess } from "../support/gateway-process.ts";
+import { runCommand } from "../support/commands.ts";
 import { makeFolder, runProgram } from "../support/program.ts";
 
 const TIMEOUT = { timeout: 90_000 };
@@ -10,7 +11,7 @@ const COMMANDS = ["start", "run", "policy", "server", "grant", "audit"];
 
 /** Every command that the help of `words` names, with its own. */
 async function listCommands(words: readonly string[]): Promise<string[][]> {
-  const help = await runProgram([...words, "--help"]);
+  const help = await runCommand([...words, "--help"]);
   expect([words, help.code, help.err]).toEqual([words, 0, ""]);
   expect(help.out).toMatch(/^Usage: sallyport/);
   expect(help.out).not.toMatch(/\u001b|undefined|\[object/);
@@ -22,7 +23,8 @@ async function listCommands(words: readonly string[]): Promise<string[][]> {
 test("every command has a help, on standard output, and exits 0", TIMEOUT, async () => {
   const first = await listCommands([]);
   expect(first.map(([name]) => name)).toEqual(COMMANDS);
-  const second = (await Promise.all(first.map((words) => listCommands(words)))).flat();
+  const second: string[][] = [];
+  for (const words of first) second.push(...(await listCommands(words)));
   expect(second.length).toBeGreaterThan(12);
   for (const words of second) expect(await listCommands(words)).toEqual([]);
 });
@@ -49,8 +51,7 @@ test.each<readonly [string[], number]>([
   [["grant", "list", "--data", "nowhere"], 2],
   [["server", "diff"], 2],
 ])("%j exits %d", TIMEOUT, async (args, code) => {
-  const cwd = makeFolder();
-  const ended = await runProgram(args, { cwd });
+  const ended = await runCommand(args);
   expect(ended.code).toBe(code);
   if (code === 2) expect(ended.out).toBe("");
   expect(ended.err === "").toBe(code === 0);
@@ -58,7 +59,7 @@ test.each<readonly [string[], number]>([
 });
 
 test("colours are nobody's: none with NO_COLOR, none without a terminal", TIMEOUT, async () => {
-  for (const env of [{ NO_COLOR: "1" }, { FORCE_COLOR: "1", NO_COLOR: "1" }, {}]) {
+  for (const env of [{ FORCE_COLOR: "1", NO_COLOR: "1" }, {}]) {
     const ended = await runProgram(["start", "--config", "nowhere.yaml"], { env });
     expect(`${ended.out}${ended.err}`).not.toContain("\u001b");
   }
@@ -86,7 +87,17 @@ grants:
     writeFileSync(path.join(cwd, "sallyport.yaml"), config);
     const ended = await runProgram(["start", "--config", "sallyport.yaml", "--data", "data", "--port", "0"], { cwd });
     expect([ended.code, ended.out]).toEqual([2, ""]);
-    for (const place of ["/listen/port", "/surprise", "/servers/alpha/upstream/url", "/servers/beta/upstream", "/policies/p/server", "/tolls", "/policies/r/file", "/grants/short/token", "/grants/two"])
+    for (const place of [
+      "/listen/port",
+      "/surprise",
+      "/servers/alpha/upstream/url",
+      "/servers/beta/upstream",
+      "/policies/p/server",
+      "/tolls",
+      "/policies/r/file",
+      "/grants/short/token",
+      "/grants/two",
+    ])
       expect(ended.err).toContain(place);
     expect(ended.err).toContain("NOT_SET_ANYWHERE");
     expect(ended.err).not.toContain("canary");
@@ -97,15 +108,30 @@ grants:
     ["a doubled key in YAML", "servers: {}\nservers: {}\n", /servers/],
     ["a doubled key in JSON", '{"servers":{},"servers":{}}', /servers/],
     ["a tag of YAML", "servers: !!js/function 'x'\n", /tag/i],
-    ["an alias bomb", `a: &a [x,x,x,x,x,x,x,x,x]\n${"bcdefghi".split("").map((key, at) => `${key}: &${key} [${Array(9).fill(`*${"abcdefgh"[at]}`).join(",")}]`).join("\n")}\n`, /alias|anchor/i],
+    [
+      "an alias bomb",
+      `a: &a [x,x,x,x,x,x,x,x,x]\n${"bcdefghi"
+        .split("")
+        .map((key, at) => `${key}: &${key} [${Array(9).fill(`*${"abcdefgh"[at]}`).join(",")}]`)
+        .join("\n")}\n`,
+      /alias|anchor/i,
+    ],
     ["no YAML", "servers: [\n", /./],
     ["a list", "[]", /object|mapping/i],
     ["nothing", "", /./],
-    ["an unset variable", "servers: { a: { upstream: { url: \"https://${NOT_SET_ANYWHERE}/mcp\" } } }\n", /NOT_SET_ANYWHERE/],
+    ["an unset variable", 'servers: { a: { upstream: { url: "https://${NOT_SET_ANYWHERE}/mcp" } } }\n', /NOT_SET_ANYWHERE/],
   ])("with %s is told in words", TIMEOUT, async (_name, text, words) => {
     const cwd = makeFolder();
     writeFileSync(path.join(cwd, "sallyport.yaml"), text);
-    const ended = await runProgram(["start", "--config", "sallyport.yaml", "--data", "data", "--port", "0"], { cwd });
+    const ended = await runCommand([
+      "start",
+      "--config",
+      path.join(cwd, "sallyport.yaml"),
+      "--data",
+      path.join(cwd, "data"),
+      "--port",
+      "0",
+    ]);
     expect([ended.code, ended.out]).toEqual([2, ""]);
     expect(ended.err).toMatch(words);
     expect(ended.err).not.toMatch(/at .*\.ts:|fault of its own/);
@@ -131,25 +157,56 @@ test("--json prints JSON and nothing else: one value, or one a line", TIMEOUT, a
   for (let count = 0; count < 3; count++) await gateway.call("echo");
   await gateway.call("no");
   const at = ["--data", gateway.data, "--json"];
-  for (const words of [["grant", "list"], ["server", "list"], ["server", "tools", "alpha"], ["server", "diff", "alpha"], ["audit", "verify"], ["audit", "key"]]) {
-    const ended = await runProgram([...words, ...at]);
+  for (const words of [
+    ["grant", "list"],
+    ["server", "list"],
+    ["server", "tools", "alpha"],
+    ["server", "diff", "alpha"],
+    ["audit", "verify"],
+    ["audit", "key"],
+  ]) {
+    const ended = await runCommand([...words, ...at]);
     expect([words, ended.code, ended.err]).toEqual([words, 0, ""]);
     expect(() => JSON.parse(ended.out)).not.toThrow();
     expect(ended.out.endsWith("\n")).toBe(true);
   }
-  for (const words of [["audit", "search"], ["audit", "export"], ["audit", "tail", "--no-follow"], ["audit", "search", "--tool", "echo"]]) {
-    const ended = await runProgram([...words, ...at]);
+  for (const words of [
+    ["audit", "search"],
+    ["audit", "export"],
+    ["audit", "tail", "--no-follow"],
+    ["audit", "search", "--tool", "echo"],
+  ]) {
+    const ended = await runCommand([...words, ...at]);
     expect([words, ended.code]).toEqual([words, 0]);
     const lines = ended.out.trim().split("\n");
     expect(lines.length).toBeGreaterThan(2);
     for (const line of lines) expect(typeof JSON.parse(line)).toBe("object");
   }
-  const exported = (await runProgram(["audit", "export", ...at])).out.trim().split("\n").map((line) => JSON.parse(line));
+  const exported = (await runCommand(["audit", "export", ...at])).out
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
   for (const entry of exported.filter(({ kind }) => kind === "intent"))
-    for (const member of ["id", "time", "kind", "server", "grant", "identity", "method", "tool", "decision", "code", "rule", "policyRevision", "requestId", "outcome"]) expect(entry).toHaveProperty(member);
-  const none = await runProgram(["audit", "search", "--code", "nothing-of-that", ...at]);
+    for (const member of [
+      "id",
+      "time",
+      "kind",
+      "server",
+      "grant",
+      "identity",
+      "method",
+      "tool",
+      "decision",
+      "code",
+      "rule",
+      "policyRevision",
+      "requestId",
+      "outcome",
+    ])
+      expect(entry).toHaveProperty(member);
+  const none = await runCommand(["audit", "search", "--code", "nothing-of-that", ...at]);
   expect([none.code, none.out]).toEqual([0, ""]);
   const elsewhere = path.join(gateway.folder, "elsewhere");
   mkdirSync(elsewhere);
-  expect((await runProgram(["audit", "verify", "--data", elsewhere, "--json"])).code).toBe(2);
+  expect((await runCommand(["audit", "verify", "--data", elsewhere, "--json"])).code).toBe(2);
 });
