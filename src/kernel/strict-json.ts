@@ -28,6 +28,8 @@ export interface StrictJsonOptions {
   readonly spanDepth?: number;
   /** Collect duplicate keys here and go on, instead of stopping at the first. The first of them is kept. */
   readonly duplicates?: JsonFault[];
+  /** Take numbers beyond a double's range too: only for texts that nobody reads but by exact decimals. */
+  readonly anyMagnitude?: boolean;
 }
 
 export interface ParsedJson {
@@ -59,6 +61,7 @@ class Reader {
   readonly spanDepth: number;
   readonly spans: Map<string, JsonSpan> | undefined;
   readonly duplicates: JsonFault[] | undefined;
+  readonly anyMagnitude: boolean;
 
   constructor(text: string, options: StrictJsonOptions) {
     this.text = text;
@@ -66,6 +69,7 @@ class Reader {
     this.spanDepth = options.spanDepth ?? 0;
     this.spans = this.spanDepth > 0 ? new Map() : undefined;
     this.duplicates = options.duplicates;
+    this.anyMagnitude = options.anyMagnitude ?? false;
   }
 
   skipSpace(): void {
@@ -127,6 +131,7 @@ class Reader {
     const spelling = text.slice(start, at);
     const value = Number(spelling);
     if (simple && at - start <= 15) return Object.is(value, -0) ? new JsonNumber(spelling) : value;
+    if (this.anyMagnitude) return String(value) === spelling ? value : new JsonNumber(spelling);
     if (!Number.isFinite(value)) throw new Fault("a number is too large", start);
     if (value === 0 && /[1-9]/.test(spelling.split(/e/i)[0] as string)) throw new Fault("a number is too small", start);
     return String(value) === spelling ? value : new JsonNumber(spelling);

@@ -1,5 +1,5 @@
 /** Reads limits, rate limits and the terms of approvals, and holds limits that share a counter against each other. */
-import { isJsonNumber, type Json } from "../kernel/json.ts";
+import { isJsonList, isJsonNumber, type Json, readMember } from "../kernel/json.ts";
 import type { LimitScope } from "./decision.ts";
 import {
   type ApprovalTerms,
@@ -114,6 +114,8 @@ export function parseApproval(inspector: Inspector, value: Json, pointer: string
     return whole !== undefined && whole >= 1 ? whole : inspector.fault(at, "A quorum is a whole number of people, one at least.");
   });
   const approvers = readOptional(terms, "approvers", pointer, (list, at) => readApprovers(inspector, list, at));
+  if (quorum !== undefined && isEmptyList(readMember(terms, "approvers")))
+    inspector.fault(`${pointer}/quorum`, `The quorum is ${quorum}, and there are no approvers.`);
   if (quorum !== undefined && approvers?.every((approver) => approver.includes("@") && !/^(?:role|group):/.test(approver))) {
     const people = new Set(approvers.map((approver) => approver.toLowerCase())).size;
     if (quorum > people) inspector.fault(`${pointer}/quorum`, `The quorum is ${quorum}, and there are ${people} approvers.`);
@@ -124,6 +126,10 @@ export function parseApproval(inspector: Inspector, value: Json, pointer: string
     hold: readOptional(terms, "hold", pointer, (text, at) => readTime(inspector, text, at, 0, MAX_HOLD_MS)),
     approvers,
   });
+}
+
+function isEmptyList(value: Json | undefined): boolean {
+  return isJsonList(value) && value.length === 0;
 }
 
 function readTime(inspector: Inspector, value: Json, pointer: string, minMs: number, maxMs: number): number | string | undefined {

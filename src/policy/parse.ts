@@ -33,7 +33,8 @@ const ACTIONS = ["allow", "deny", "require_approval"] as const;
 
 /** Parses the text of a policy. */
 export function parsePolicy(text: string, options: DocumentOptions = {}): Result<PolicyDocument> {
-  const scanned = scanDocument(text, options);
+  // What a policy compares and counts are exact decimals: no number of it is too large.
+  const scanned = scanDocument(text, { ...options, anyMagnitude: true });
   if (scanned.value === undefined) return fail(...scanned.failures);
   const read = readPolicy(scanned.value, (pointer, { key }) => scanned.place(pointer, key === true ? "key" : "value"));
   if (scanned.failures.length === 0) return read;
@@ -45,10 +46,18 @@ export function readPolicy(value: Json, findPlace: FindPlace = (pointer) => ({ p
   const inspector = new Inspector(findPlace);
   const reader = new DocumentReader(inspector);
   const document = reader.readDocument(value);
-  inspectAgreement(inspector, reader.limits);
+  inspectAgreement(inspector, orderLimits(reader.limits, value));
   if (document && !isShorter(document as unknown as Json, MAX_POLICY_CHARACTERS))
     inspector.fault("", "The policy is too long or nested too deep.");
   return inspector.failures.length > 0 || !document ? fail(...sortFailures(inspector.failures)) : succeed(document);
+}
+
+/** As the document has them, which is read in an order of its own: of two that disagree the later one is in error. */
+function orderLimits(limits: readonly ReadLimit[], document: Json): readonly ReadLimit[] {
+  const keys = isJsonObject(document) ? Object.keys(document) : [];
+  if (keys.indexOf("all_tools") < keys.indexOf("tools")) return limits;
+  const isShared = ({ pointer }: ReadLimit): boolean => pointer.startsWith("/all_tools/");
+  return [...limits.filter((limit) => !isShared(limit)), ...limits.filter(isShared)];
 }
 
 /** In the order of the text, as far as their places are known. */

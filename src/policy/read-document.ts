@@ -20,6 +20,8 @@ export interface DocumentOptions {
   /** Named in every failure; its ending tells the format. */
   readonly file?: string | undefined;
   readonly format?: DocumentFormat | undefined;
+  /** Numbers beyond a double's range are read too, as exactly as all others. */
+  readonly anyMagnitude?: boolean | undefined;
 }
 
 export type PlaceInDocument = (pointer: string, which?: "key" | "value") => Place;
@@ -49,7 +51,7 @@ export function readDocument(text: string, options: DocumentOptions = {}): Resul
  * where `failures` is empty.
  */
 export function scanDocument(text: string, options: DocumentOptions = {}): ScannedDocument {
-  const { file } = options;
+  const { file, anyMagnitude = false } = options;
   const body = text.startsWith("\ufeff") ? text.slice(1) : text;
   const lines = new LineTable(body);
   const format = options.format ?? formatOf(file, body);
@@ -65,7 +67,7 @@ export function scanDocument(text: string, options: DocumentOptions = {}): Scann
   }
   if (format === "json") {
     const duplicates: JsonFault[] = [];
-    const parsed = parseStrictJson(body, { maxDepth: MAX_DOCUMENT_DEPTH, spanDepth: Number.POSITIVE_INFINITY, duplicates });
+    const parsed = parseStrictJson(body, { maxDepth: MAX_DOCUMENT_DEPTH, spanDepth: Number.POSITIVE_INFINITY, duplicates, anyMagnitude });
     const failures = duplicates.map((fault) => tellFault("invalid_document", fault, at));
     if (isJsonFault(parsed)) {
       const failure = tellFault(code, { ...parsed, pointer: undefined }, at);
@@ -82,7 +84,7 @@ export function scanDocument(text: string, options: DocumentOptions = {}): Scann
     };
     return { value: parsed.value, place, failures };
   }
-  const read = readYaml(body, MAX_DOCUMENT_DEPTH);
+  const read = readYaml(body, MAX_DOCUMENT_DEPTH, anyMagnitude);
   const failures = read.faults.map((fault) => tellFault(fault.pointer === undefined ? code : "invalid_document", fault, at));
   return { value: read.value, place: (pointer, which = "value") => at(read.findOffset(pointer, which), pointer), failures };
 }

@@ -40,6 +40,7 @@ const OTHER_NUMBER =
 class YamlReader {
   readonly faults: YamlFault[] = [];
   readonly maxDepth: number;
+  readonly #anyMagnitude: boolean;
   readonly #anchors = new Map<string, Node>();
   readonly #open = new Set<Node>();
   #values = 0;
@@ -48,8 +49,9 @@ class YamlReader {
   #insideAlias = 0;
   #stopped = false;
 
-  constructor(maxDepth: number) {
+  constructor(maxDepth: number, anyMagnitude: boolean) {
     this.maxDepth = maxDepth;
+    this.#anyMagnitude = anyMagnitude;
   }
 
   fault(message: string, offset: number, pointer: string | undefined): null {
@@ -138,7 +140,7 @@ class YamlReader {
     if (NULL.test(source)) return null;
     if (BOOLEAN.test(source)) return source.charAt(0).toLowerCase() === "t";
     if (JSON_NUMBER.test(source)) {
-      const parsed = parseStrictJson(source);
+      const parsed = parseStrictJson(source, { anyMagnitude: this.#anyMagnitude });
       return isJsonFault(parsed) ? this.fault(parsed.message, offset, pointer) : parsed.value;
     }
     if (OTHER_NUMBER.test(source)) {
@@ -162,7 +164,7 @@ function startOf(node: Node | null | undefined): number {
 }
 
 /** Reads one YAML document. */
-export function readYaml(text: string, maxDepth: number): ReadYaml {
+export function readYaml(text: string, maxDepth: number, anyMagnitude = false): ReadYaml {
   let top: ParsedNode | null = null;
   const faults: YamlFault[] = [];
   try {
@@ -188,7 +190,7 @@ export function readYaml(text: string, maxDepth: number): ReadYaml {
   }
   const findOffset = (pointer: string, which: "key" | "value"): number => findNodeOffset(top, pointer, which);
   if (faults.length > 0) return { value: undefined, faults, findOffset };
-  const reader = new YamlReader(maxDepth);
+  const reader = new YamlReader(maxDepth, anyMagnitude);
   const value = reader.readNode(top, 0, "");
   return { value, faults: reader.faults, findOffset };
 }

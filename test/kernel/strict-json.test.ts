@@ -48,6 +48,13 @@ describe("strict JSON", () => {
     expect(read("123456789012345")).toBe(123456789012345);
   });
 
+  it("takes numbers beyond doubles only where it is told to", () => {
+    for (const spelling of ["1e400", "-1e400", "1e-400"]) {
+      const parsed = parseStrictJson(spelling, { anyMagnitude: true });
+      expect(isJsonFault(parsed) ? parsed.message : parsed.value).toEqual(new JsonNumber(spelling));
+    }
+  });
+
   it("treats __proto__ as data", () => {
     const value = read('{"__proto__":{"admin":true}}') as Record<string, unknown>;
     expect(Object.keys(value)).toEqual(["__proto__"]);

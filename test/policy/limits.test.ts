@@ -236,6 +236,14 @@ describe("limits that share a counter", () => {
     );
   });
 
+  test("the later one is the one that stands later, those of all tools too", () => {
+    const own = { x: { limits: [c] } };
+    const all = { limits: [{ ...c, count: "successes" }] };
+    const pointersIn = (members: Record<string, unknown>) => faultsOf(members).map((pointer) => pointer.split("/limits")[0]);
+    expect(new Set(pointersIn({ tools: own, all_tools: all }))).toEqual(new Set(["/all_tools"]));
+    expect(new Set(pointersIn({ all_tools: all, tools: own }))).toEqual(new Set(["/tools/x"]));
+  });
+
   test("between policies only shared ones have to agree", () => {
     const limits = (more: Record<string, unknown>, members: Record<string, unknown> = {}) =>
       compile({ ...members, tools: { x: { limits: [{ ...c, scope: "server", ...more }] } } }).limits;

@@ -231,6 +231,7 @@ describe("terms of approvals", () => {
     [{ quorum: 9, approvers: ["group:finance"] }, []],
     [{ quorum: 9 }, []],
     [{ approvers: [] }, at("approvers")],
+    [{ quorum: 1, approvers: [] }, [...at("approvers"), ...at("quorum")]],
     [{ approvers: ["alice"] }, at("approvers/0")],
     [{ approvers: ["role:boss"] }, at("approvers/0")],
     [{ approvers: ["group:"] }, at("approvers/0")],

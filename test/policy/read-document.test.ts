@@ -185,3 +185,11 @@ describe("places", () => {
     expect(other.ok ? [] : other.failures[0]).toMatchObject({ code: "invalid_yaml", at: { file: "f.yaml", line: 2 } });
   });
 });
+
+test.each(["json", "yaml"] as const)("numbers beyond doubles are read where they are asked for, in %s", (format) => {
+  const text = '{ "a": [1e400, -1e-400] }';
+  expect(readDocument(text, { format }).ok).toBe(false);
+  expect(unwrap(readDocument(text, { format, anyMagnitude: true })).value).toEqual(
+    toJson({ a: [new JsonNumber("1e400"), new JsonNumber("-1e-400")] }),
+  );
+});

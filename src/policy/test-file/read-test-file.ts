@@ -19,7 +19,7 @@ export const TEST_FILE_KEYS: readonly string[] = ["$schema", "policy", "tools", 
 export const INVALID_KEYS: readonly string[] = ["name", "document", "pointers"];
 
 export function parseTestFile(text: string, options: DocumentOptions = {}): Result<TestFile> {
-  const scanned = scanDocument(text, options);
+  const scanned = scanDocument(text, { ...options, anyMagnitude: true });
   if (scanned.value === undefined) return fail(...scanned.failures);
   const findPlace: FindPlace = (pointer, { key }) => scanned.place(pointer, key === true ? "key" : "value");
   const inspector = new Inspector(findPlace);
