@@ -58,6 +58,26 @@ describe("a client of the second generation before the reference server", () => 
     await client.close();
   });
 
+  it("answers what the reference server asks", async () => {
+    const { client } = await connectV2(
+      gateway.addressOf("everything"),
+      TOKEN,
+      { capabilities: { elicitation: {}, sampling: {} } },
+      (made) => {
+        made.setRequestHandler("elicitation/create", () => ({ action: "accept", content: { name: "Ada" } }));
+        made.setRequestHandler("sampling/createMessage", () => ({
+          role: "assistant",
+          model: "two",
+          content: { type: "text", text: "Well said." },
+        }));
+      },
+    );
+    expect(JSON.stringify(await client.callTool({ name: "trigger-elicitation-request", arguments: {} }))).toContain("Ada");
+    const sampling = { name: "trigger-sampling-request", arguments: { prompt: "say", maxTokens: 10 } };
+    expect(JSON.stringify(await client.callTool(sampling))).toContain("Well said.");
+    await client.close();
+  });
+
   it("finds a way by itself when it negotiates", async () => {
     const { client } = await connectV2(gateway.addressOf("everything"), TOKEN, AUTO);
     expect(textOf(await client.callTool({ name: "echo", arguments: { message: "found" } }))).toBe("Echo: found");

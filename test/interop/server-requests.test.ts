@@ -28,8 +28,13 @@ afterAll(async () => {
   await upstream?.stop();
 });
 
+/** A client opens its listening stream behind its own back: what it is asked there would be lost before. */
+const countListening = (): number => upstream.heard.filter(({ method }) => method === "GET").length;
+const untilListening = (before: number): Promise<void> => waitUntil(() => countListening() > before);
+
 describe("what a server asks", () => {
   it("is answered by a client of the first generation, on both kinds of stream", async () => {
+    const before = countListening();
     const { client } = await connectV1(url, ALICE, { capabilities: ALL }, (made) => {
       made.setRequestHandler(ElicitRequestSchema, ({ params }) => ({ action: "accept", content: { name: params.message } }));
       made.setRequestHandler(CreateMessageRequestSchema, ({ params }) => ({
@@ -41,6 +46,7 @@ describe("what a server asks", () => {
     });
     const asked = { action: "accept", content: { name: "Your name?" } };
     expect(JSON.parse(textOf(await client.callTool({ name: "ask", arguments: {} })))).toEqual(asked);
+    await untilListening(before);
     expect(JSON.parse(textOf(await client.callTool({ name: "ask", arguments: { aside: true } })))).toEqual(asked);
     expect(JSON.parse(textOf(await client.callTool({ name: "sample", arguments: {} })))).toMatchObject({ model: "at most 5" });
     expect(JSON.parse(textOf(await client.callTool({ name: "roots", arguments: {} })))).toEqual({ roots: [{ uri: "file:///srv/docs" }] });
@@ -48,12 +54,14 @@ describe("what a server asks", () => {
   });
 
   it("is answered by a client of the second generation, which speaks the legacy era unless told otherwise", async () => {
+    const before = countListening();
     const { client } = await connectV2(url, ALICE, { capabilities: ALL }, (made) => {
       made.setRequestHandler("elicitation/create", () => ({ action: "decline" }));
       made.setRequestHandler("sampling/createMessage", () => ({ role: "assistant", model: "two", content: { type: "text", text: "Hi." } }));
       made.setRequestHandler("roots/list", () => ({ roots: [] }));
     });
     expect(JSON.parse(textOf(await client.callTool({ name: "ask", arguments: {} })))).toEqual({ action: "decline" });
+    await untilListening(before);
     expect(JSON.parse(textOf(await client.callTool({ name: "ask", arguments: { aside: true } })))).toEqual({ action: "decline" });
     expect(JSON.parse(textOf(await client.callTool({ name: "sample", arguments: {} })))).toMatchObject({ model: "two" });
     expect(JSON.parse(textOf(await client.callTool({ name: "roots", arguments: {} })))).toEqual({ roots: [] });
