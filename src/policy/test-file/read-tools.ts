@@ -1,6 +1,7 @@
 /**
  * Reads tool definitions as a server lists them, with `class` and `risk` beside the protocol's own fields. In a test file
- * an unknown field is a typo; in a server's list it is the server's business.
+ * an unknown field is a typo; in a server's list it is the server's business. A name that stands twice and a schema that
+ * can't be used are quarantined, as on a server.
  */
 import { isJsonList, isJsonObject, type Json, type JsonObject, readMember } from "../../kernel/json.ts";
 import { TOOL_CLASSES, TOOL_RISKS, type ToolFacts } from "../decision.ts";
@@ -42,8 +43,8 @@ export function readTools(
     const at = `${pointer}/${index}`;
     const facts = readTool(inspector, member, at, options);
     if (!facts) return;
-    if (tools.has(facts.name)) inspector.fault(`${at}/name`, `The tool \`${facts.name}\` stands twice.`);
-    else tools.set(facts.name, facts);
+    const earlier = tools.get(facts.name);
+    tools.set(facts.name, earlier === undefined ? facts : { ...earlier, quarantined: true });
   });
   return tools;
 }
@@ -52,17 +53,16 @@ function readTool(inspector: Inspector, value: Json, pointer: string, { strict }
   const tool = isJsonObject(value) && !strict ? value : inspector.readObject(value, pointer, "A tool", TOOL_KEYS, ["name"]);
   if (!tool) return undefined;
   const name = readOptional(tool, "name", pointer, (text, at) => inspector.readText(text, at, "`name`", MAX_NAME_CHARACTERS));
+  const schema = readMember(tool, "inputSchema");
+  const prepared = schema === undefined ? undefined : compileInputSchema(schema);
   if (name === undefined) return strict ? undefined : inspector.fault(`${pointer}/name`, "A tool needs a `name`.");
   return {
     name,
     class: readOptional(tool, "class", pointer, (word, at) => inspector.readChoice(word, at, TOOL_CLASSES)),
     risk: readOptional(tool, "risk", pointer, (word, at) => inspector.readChoice(word, at, TOOL_RISKS)),
     annotations: readOptional(tool, "annotations", pointer, (member, at) => readAnnotations(inspector, member, at)),
-    inputSchema: readOptional(tool, "inputSchema", pointer, (schema, at) => {
-      const prepared = compileInputSchema(schema);
-      if ("schema" in prepared) return prepared.schema;
-      return inspector.fault(at, `This schema can't be used: ${prepared.unusable}.`);
-    }),
+    inputSchema: prepared && "schema" in prepared ? prepared.schema : undefined,
+    ...(prepared && "unusable" in prepared ? { quarantined: true } : {}),
   };
 }
 
