@@ -151,7 +151,8 @@ async function serve(parts: Parts): Promise<RunningApp> {
           log.info("config.reloaded", "The changed configuration is in force.");
         },
         onFailure: (found) => {
-          for (const failure of found) log.error("config.refused", `${formatFailure(failure)} The configuration in force stays.`);
+          for (const failure of found)
+            log.error("config.refused", `${formatFailure(failure).replaceAll(/\n\s*/g, " ")} The configuration in force stays.`);
         },
       }),
     );

@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import { getCompileCacheDir } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "./config/config.ts";
@@ -21,6 +22,8 @@ export const DEMO_POLICY = "sendit-standard";
 export const DEMO_GRANT = "demo";
 const SAMPLE_START_TIMEOUT_MS = 10_000;
 const SAMPLE_STOP_TIMEOUT_MS = 2_000;
+/** What the sample reads of our environment. */
+const HANDED_ON = ["SENDIT_OAUTH2", "SENDIT_ALLOW_LOOPBACK"] as const;
 
 export interface Demo {
   readonly config: Config;
@@ -67,11 +70,11 @@ async function startSample(
   env: DemoOptions["env"],
   log: Log,
 ): Promise<{ child: ChildProcess; port: number }> {
-  const args = [file, "--port", "0", "--data", path.join(folder.dir, "sendit")];
-  const child = spawn(process.execPath, args, {
-    env: { PATH: env["PATH"], SENDIT_KEY: sampleKey(folder) },
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+  // A provider of OAuth2 wants to know the callback's address beforehand: SENDIT_PORT fixes it.
+  const args = [file, "--port", env["SENDIT_PORT"] ?? "0", "--data", path.join(folder.dir, "sendit")];
+  const own = { PATH: env["PATH"], SENDIT_KEY: sampleKey(folder), NODE_COMPILE_CACHE: getCompileCacheDir() };
+  const handed = Object.fromEntries(HANDED_ON.filter((name) => env[name] !== undefined).map((name) => [name, env[name]]));
+  const child = spawn(process.execPath, args, { env: { ...handed, ...own }, stdio: ["pipe", "pipe", "pipe"] });
   child.stderr.setEncoding("utf8").on("data", (text: string) => log.warn("sample", text.trim()));
   const port = await new Promise<number>((resolve, reject) => {
     const give = (message: string): void => reject(new FailureError({ code: "upstream_unavailable", message }));

@@ -3,9 +3,9 @@
  * decide. Bounded in headers and time; a stop closes what is idle and waits for what is not.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { FailureError } from "./kernel/failure.ts";
-import { type HttpFace, sendProblem, serveHttp } from "./gateway/http-face.ts";
 import { sendJson } from "./gateway/http-channel.ts";
+import { type HttpFace, sendProblem, serveHttp } from "./gateway/http-face.ts";
+import { FailureError } from "./kernel/failure.ts";
 
 export const MAX_HEADER_BYTES: number = 32 * 1024;
 export const HEADERS_TIMEOUT_MS = 15_000;

@@ -239,7 +239,8 @@ function watchPolicy(options: RunOptions, policy: { current: ActivePolicy }): ()
       policy.current = next;
       options.log.info("policy.reloaded", `The changed policy \`${options.policyFile}\` is in force.`);
     } catch (error) {
-      const failures = error instanceof FailureError ? error.failures.map(formatFailure).join(" ") : String(error);
+      const failures =
+        error instanceof FailureError ? error.failures.map(formatFailure).join(" ").replaceAll(/\n\s*/g, " ") : String(error);
       options.log.error("policy.refused", `${failures} The policy in force stays.`);
     }
   };

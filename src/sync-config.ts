@@ -6,8 +6,8 @@ import type { Config } from "./config/config.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { syncGrants } from "./identity/sync-grants.ts";
 import { type Result, succeed } from "./kernel/failure.ts";
-import { syncPolicies } from "./revision/sync-policies.ts";
 import { listServers, syncServers } from "./revision/server.ts";
+import { syncPolicies } from "./revision/sync-policies.ts";
 import type { Batch } from "./store/store.ts";
 import { loadToolIndex } from "./upstream/tool-index.ts";
 

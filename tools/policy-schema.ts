@@ -4,8 +4,8 @@
  */
 import { TOOL_CLASSES, TOOL_RISKS } from "../src/policy/decision.ts";
 import { CALENDAR_WINDOWS, LIMIT_ALIGNS, LIMIT_COUNTS, LIMIT_SCOPES, OPERATORS } from "../src/policy/document.ts";
-import { SHELL_OPENINGS } from "../src/policy/operators/shell-commands.ts";
 import { TEXT_OPERATORS } from "../src/policy/operators/registry.ts";
+import { SHELL_OPENINGS } from "../src/policy/operators/shell-commands.ts";
 import { MAX_CONDITIONS, MAX_NAME_CHARACTERS, MAX_RULES, MAX_SENTENCE_CHARACTERS } from "../src/policy/parse-rule.ts";
 import { MAX_REPEAT } from "../src/policy/test-file/read-case.ts";
 import { TEST_DECISIONS, TEST_OUTCOMES } from "../src/policy/test-file/test-file.ts";

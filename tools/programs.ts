@@ -14,6 +14,7 @@ export interface Program {
 const PROGRAMS: readonly Program[] = [
   { name: "nginx", debianPackage: "nginx-light", suites: "the run of the bench (test/bench)" },
   { name: "wrk", debianPackage: "wrk", suites: "the run of the bench (test/bench)" },
+  { name: "curl", debianPackage: "curl", suites: "the commands that README and docs show (test/docs)" },
   { name: "dash", debianPackage: "dash", suites: "the shell referee of shell_commands_in (test/policy/operators)" },
 ];
 

@@ -2,8 +2,9 @@
  * One policy under test: a clock that stands where it is put, counters in memory, and the steps of a call in their
  * order, as the gateway takes them: decide, see whether the limits have room, ask a person, take, settle.
  */
-import { createMemoryLimits } from "../limit/memory-limits.ts";
+
 import type { MemoryLimits, Outcome, Parties } from "../limit/limits.ts";
+import { createMemoryLimits } from "../limit/memory-limits.ts";
 import type { CallContext, Charge, CompiledPolicy, Denial, ToolFacts } from "../policy/decision.ts";
 import { denyApproval, denyByLimit } from "../policy/refusal.ts";
 import type { TestDecision, TestGrant, TestSubject } from "../policy/test-file/test-file.ts";

@@ -1,12 +1,13 @@
 /** `sallyport policy explain`: why one call is decided as it is, question by question. */
-import { type Json, printJson, toJson } from "../kernel/json.ts";
+
 import { type Failure, FailureError, type Place } from "../kernel/failure.ts";
+import { type Json, printJson, toJson } from "../kernel/json.ts";
 import type { CallContext, Decision } from "../policy/decision.ts";
 import { type Explanation, explainCall } from "../policy/explain.ts";
 import { Inspector } from "../policy/inspector.ts";
 import { type DocumentOptions, readDocument } from "../policy/read-document.ts";
-import { parseTestTime, readCall, readGrant } from "../policy/test-file/read-case.ts";
 import { denyApproval } from "../policy/refusal.ts";
+import { parseTestTime, readCall, readGrant } from "../policy/test-file/read-case.ts";
 import { unwrap } from "./folder-flags.ts";
 import { TEST_SERVER, UNNAMED_GRANT } from "./policy-bench.ts";
 import { readPolicyFile, readTextFile, readToolFile } from "./policy-files.ts";

@@ -1,7 +1,7 @@
 /** `sallyport policy list|show|set`: the policies of a data folder, whether a gateway runs on it or not. */
 import { loadConfig } from "../config/load-config.ts";
 import { listOwnerlessGrants } from "../identity/grant.ts";
-import { type Failure, fail, FailureError } from "../kernel/failure.ts";
+import { type Failure, FailureError, fail } from "../kernel/failure.ts";
 import type { PolicyDocument } from "../policy/document.ts";
 import { listPolicies, type PolicyRecord, readActive } from "../revision/policy.ts";
 import { putPolicy } from "../revision/put-policy.ts";

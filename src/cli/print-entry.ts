@@ -29,7 +29,7 @@ function makePlain(text: string): string {
 }
 
 function describe(entry: PrintedEntry): (string | undefined)[] {
-  const about = [entry.method, entry.tool].filter((text) => text !== undefined && text !== "").join(" ");
+  const about = [entry.method, entry.tool].filter((text) => typeof text === "string" && text !== "").join(" ");
   switch (entry.kind) {
     case "admin":
       return [entry.action, entry.object, `by ${entry.actor ?? "?"}`];
@@ -46,6 +46,6 @@ function describe(entry: PrintedEntry): (string | undefined)[] {
 
 export function printEntryLine(line: string): string {
   const entry = JSON.parse(line) as PrintedEntry;
-  const words = describe(entry).filter((text): text is string => text !== undefined && text !== "");
-  return `${makePlain([entry.time ?? "", (entry.kind ?? "").padEnd(14), ...(entry.server === undefined ? [] : [entry.server]), ...words].join("  "))}\n`;
+  const words = describe(entry).filter((text): text is string => typeof text === "string" && text !== "");
+  return `${makePlain([entry.time ?? "", (entry.kind ?? "").padEnd(14), ...(typeof entry.server === "string" ? [entry.server] : []), ...words].join("  ").trimEnd())}\n`;
 }

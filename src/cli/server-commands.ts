@@ -1,7 +1,7 @@
 /** `sallyport server …`: the servers of a data folder, their pinned tools, what differs, and accepting it. */
 import type { Command } from "commander";
-import { printJson } from "../kernel/json.ts";
 import { FailureError } from "../kernel/failure.ts";
+import { printJson } from "../kernel/json.ts";
 import { listServers, type ServerRecord } from "../revision/server.ts";
 import { acceptTools } from "../upstream/accept-tools.ts";
 import { diffTools, type ToolDifference } from "../upstream/diff-tools.ts";

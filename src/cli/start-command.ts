@@ -1,9 +1,9 @@
 /** `sallyport start`: runs the gateway until it is told to stop, and says at a glance how to use it. */
 import { type Command, InvalidArgumentError } from "commander";
 import { createLog } from "../observe/log.ts";
+import { describeStart } from "./describe-start.ts";
 import type { StartedGateway } from "./ports.ts";
 import type { CommandContext } from "./run-cli.ts";
-import { describeStart } from "./describe-start.ts";
 
 interface StartFlags {
   readonly config?: string;

@@ -2,8 +2,9 @@
  * Who may do what, as of now: grants, active policies and tool snapshots, looked up under one version of everything that
  * administrators decide. A change by anybody, in this process or another, holds from the next look.
  */
-import type { FoundGrant, GrantIndex } from "../identity/grant-index.ts";
+
 import type { GrantRecord } from "../identity/grant.ts";
+import type { FoundGrant, GrantIndex } from "../identity/grant-index.ts";
 import type { ActivePolicy, RevisionIndex } from "../revision/revision-index.ts";
 import { readGeneration } from "../store/generation.ts";
 import type { Batch, Store } from "../store/store.ts";

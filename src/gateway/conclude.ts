@@ -7,8 +7,8 @@ import type { Channel } from "./channel.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Inspected, inspect, inspectFault } from "./inspect.ts";
-import { writeGone } from "./reply.ts";
 import { appendOutcome, type OutcomeFacts } from "./record.ts";
+import { writeGone } from "./reply.ts";
 import { wordsOf } from "./spend.ts";
 import type { EventStream } from "./stream.ts";
 

@@ -3,15 +3,15 @@
  * client's headers. What comes back is sorted by the relay; the exchange is concluded when its answer has arrived.
  */
 import { type Json, readMember } from "../kernel/json.ts";
-import type { MetaRewrite } from "../mcp/meta.ts";
-import { pickForwardedHeaders } from "../mcp/headers.ts";
 import { readMirroredName } from "../mcp/era.ts";
+import { pickForwardedHeaders } from "../mcp/headers.ts";
+import type { MetaRewrite } from "../mcp/meta.ts";
 import { createRequestHeaders } from "../mcp/param-headers.ts";
 import { asData } from "../mcp/refusal.ts";
 import { keyOfId } from "../mcp/request-id.ts";
 import { chooseLegacyRevision } from "../mcp/revisions.ts";
 import { type HeldMember, writeForwarded } from "../mcp/rewrite.ts";
-import { type Arrival, AnswerRelay } from "./answer-relay.ts";
+import { AnswerRelay, type Arrival } from "./answer-relay.ts";
 import type { Channel } from "./channel.ts";
 import { conclude } from "./conclude.ts";
 import type { Desk } from "./desk.ts";

@@ -3,18 +3,18 @@
  * resumes a stream, DELETE ends a session. Before a grant is known nothing is told but a status.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { FailureCounter } from "../audit/count-failures.ts";
 import { writeRefusal } from "../mcp/answers.ts";
 import { ERROR_CODES, isRefusal, type Refusal } from "../mcp/refusal.ts";
-import type { FailureCounter } from "../audit/count-failures.ts";
 import type { Desk } from "./desk.ts";
 import { HttpChannel, sendJson } from "./http-channel.ts";
-import { type Gate, identify, type Identified, type Turned } from "./identify.ts";
+import { endHttpSession, openHttpStream } from "./http-stream.ts";
+import { type Gate, type Identified, identify, type Turned } from "./identify.ts";
+import { passNotification, passResponse, recordRefusal } from "./one-way.ts";
 import { openExchange, prepare, renew, underWay } from "./open-exchange.ts";
 import { pass } from "./pipeline.ts";
-import { passNotification, passResponse, recordRefusal } from "./one-way.ts";
 import { receive } from "./receive.ts";
 import { route } from "./route.ts";
-import { endHttpSession, openHttpStream } from "./http-stream.ts";
 
 export interface HttpFace {
   readonly desk: Desk;

@@ -5,8 +5,8 @@
 import { createJsonObject, isJsonObject, type Json, type JsonObject, printJson } from "../kernel/json.ts";
 import type { ResultAnswer } from "../mcp/answer.ts";
 import { asData } from "../mcp/refusal.ts";
-import { isLegacyRevision, isModernRevision } from "../mcp/revisions.ts";
 import { readAnswerMember, writeEditedResult } from "../mcp/relay.ts";
+import { isLegacyRevision, isModernRevision } from "../mcp/revisions.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Inspected, inspectFault } from "./inspect.ts";

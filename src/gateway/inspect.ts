@@ -13,10 +13,10 @@ import { planModernEdits } from "./edit-modern.ts";
 import type { Exchange } from "./exchange.ts";
 import { filterList } from "./inspect-list.ts";
 import { inspectOpening } from "./inspect-opening.ts";
-import type { Outcome } from "./record.ts";
-import { refuseSession } from "./route.ts";
 import { isMissingSubject, writeNotFound } from "./not-found.ts";
+import type { Outcome } from "./record.ts";
 import { sealRound } from "./rounds.ts";
+import { refuseSession } from "./route.ts";
 
 export interface Inspected {
   readonly outcome: Outcome;

@@ -3,8 +3,9 @@
  * refused before they were judged. Each is on record before it goes anywhere.
  */
 import type { AuditEntry } from "../audit/entry.ts";
-import type { Notification, Response } from "../mcp/message.ts";
+import { printJson } from "../kernel/json.ts";
 import { readMcpHeaders } from "../mcp/headers.ts";
+import type { Notification, Response } from "../mcp/message.ts";
 import type { Refusal } from "../mcp/refusal.ts";
 import { keyOfId, readId } from "../mcp/request-id.ts";
 import { writeRelayed, writeRelayedResponse } from "../mcp/rewrite.ts";
@@ -14,7 +15,6 @@ import type { Identified } from "./identify.ts";
 import type { Routed } from "./route.ts";
 import type { Passage, Session } from "./session.ts";
 import { wordsOf } from "./spend.ts";
-import { printJson } from "../kernel/json.ts";
 
 type Who = Pick<Identified, "grant" | "endpoint">;
 

@@ -6,7 +6,7 @@ import { describeArguments, digestArguments } from "../audit/describe-arguments.
 import type { AuditCharge, AuditEntry, AuditKind } from "../audit/entry.ts";
 import { printCanonicalJson } from "../kernel/canonical-json.ts";
 import { printAmount } from "../kernel/decimal.ts";
-import { createJsonObject, type JsonObject, JsonNumber } from "../kernel/json.ts";
+import { createJsonObject, JsonNumber, type JsonObject } from "../kernel/json.ts";
 import type { Charge, Denial } from "../policy/decision.ts";
 import type { Batch } from "../store/store.ts";
 import type { Desk } from "./desk.ts";

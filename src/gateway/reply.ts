@@ -2,9 +2,10 @@
  * Step *reply* for what was stopped: the agent is told what it can act upon and no more. What is hidden, unknown or not
  * selected reads alike; the rule of most denials stands in the log alone.
  */
-import { writeDeniedCall, writeDeniedRequest, writeError, type ToldDenial, writeUnknownTool } from "../mcp/answers.ts";
-import type { Denial, DenialCode } from "../policy/decision.ts";
+
 import { createId } from "../kernel/id.ts";
+import { type ToldDenial, writeDeniedCall, writeDeniedRequest, writeError, writeUnknownTool } from "../mcp/answers.ts";
+import type { Denial, DenialCode } from "../policy/decision.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import { writeNotFound } from "./not-found.ts";

@@ -7,6 +7,7 @@ import { BoundedMap } from "../kernel/bounded-map.ts";
 import { printCanonicalJson } from "../kernel/canonical-json.ts";
 import { createJsonObject, type Json } from "../kernel/json.ts";
 import type { ResultAnswer } from "../mcp/answer.ts";
+import type { Request } from "../mcp/message.ts";
 import { ROUND_METHODS } from "../mcp/methods.ts";
 import { readAnswerMember, writeEditedResult } from "../mcp/relay.ts";
 import type { Round } from "../mcp/subject.ts";
@@ -14,7 +15,6 @@ import type { Desk } from "./desk.ts";
 import { planModernEdits } from "./edit-modern.ts";
 import type { Exchange, OpenRounds } from "./exchange.ts";
 import { type Inspected, inspectFault } from "./inspect.ts";
-import type { Request } from "../mcp/message.ts";
 
 export const MAX_OPEN_ROUNDS = 20_000;
 export const ROUND_LIFE_MS: number = 15 * 60 * 1000;

@@ -3,7 +3,7 @@
  * and so is, in words, a client of one era before a server that only speaks the other.
  */
 import { type EraClaim, readEra } from "../mcp/era.ts";
-import { readMcpHeaders, type McpHeaders } from "../mcp/headers.ts";
+import { type McpHeaders, readMcpHeaders } from "../mcp/headers.ts";
 import type { Notification, Request } from "../mcp/message.ts";
 import { findMethod, type Method } from "../mcp/methods.ts";
 import { asData, ERROR_CODES, isRefusal, type Refusal, refuse, refuseMethod } from "../mcp/refusal.ts";

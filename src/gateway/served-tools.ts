@@ -5,9 +5,9 @@
 import type { Result } from "../kernel/failure.ts";
 import type { ListItem } from "../mcp/lists.ts";
 import type { Store } from "../store/store.ts";
+import type { ServerListing } from "../upstream/list-tools.ts";
 import type { ListOptions, Observation } from "../upstream/observe-list.ts";
 import { observeList } from "../upstream/observe-list.ts";
-import type { ServerListing } from "../upstream/list-tools.ts";
 import { type ClassesByHand, loadToolIndex, type ToolIndex } from "../upstream/tool-index.ts";
 
 /** After a look that failed, the next one waits so long: a dead server is not asked with every call. */

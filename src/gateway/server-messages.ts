@@ -3,14 +3,14 @@
  * stream they came on; a request gets an id of ours, under which the client's answer finds its way back.
  */
 import { printJson } from "../kernel/json.ts";
-import { findMethod } from "../mcp/methods.ts";
-import { type Notification, readMessage } from "../mcp/message.ts";
-import { isRefusal } from "../mcp/refusal.ts";
-import type { Revision } from "../mcp/revisions.ts";
-import { META } from "../mcp/meta.ts";
-import { keyOfId, readId } from "../mcp/request-id.ts";
-import { writeRelayed } from "../mcp/rewrite.ts";
 import { DEFAULT_ANSWER_LIMIT_BYTES } from "../mcp/answer.ts";
+import { type Notification, readMessage } from "../mcp/message.ts";
+import { META } from "../mcp/meta.ts";
+import { findMethod } from "../mcp/methods.ts";
+import { isRefusal } from "../mcp/refusal.ts";
+import { keyOfId, readId } from "../mcp/request-id.ts";
+import type { Revision } from "../mcp/revisions.ts";
+import { writeRelayed } from "../mcp/rewrite.ts";
 import type { Desk, Endpoint } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Session } from "./session.ts";

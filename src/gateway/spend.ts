@@ -3,9 +3,10 @@
  * intent is on record, in one transaction that is durable before anything is forwarded. In that transaction nobody else
  * can change a grant or a policy, so what was decided under an older epoch is decided again.
  */
-import { denyApproval, denyByLimit, denyUnavailable } from "../policy/refusal.ts";
+
 import type { Parties } from "../limit/limits.ts";
 import type { Denial, Permission } from "../policy/decision.ts";
+import { denyApproval, denyByLimit, denyUnavailable } from "../policy/refusal.ts";
 import type { Batch } from "../store/store.ts";
 import type { Desk } from "./desk.ts";
 import { type Exchange, type Stopped, stop } from "./exchange.ts";

@@ -5,7 +5,7 @@
 import { isJsonObject, printJson, readMember } from "../kernel/json.ts";
 import { isJsonFault, parseStrictJson } from "../kernel/strict-json.ts";
 import { writeRefusal } from "../mcp/answers.ts";
-import { DEFAULT_BODY_LIMIT_BYTES, type Notification, readMessage, type Request, type Response } from "../mcp/message.ts";
+import { DEFAULT_BODY_LIMIT_BYTES, type Notification, type Request, type Response, readMessage } from "../mcp/message.ts";
 import { isRefusal, type Refusal } from "../mcp/refusal.ts";
 import { keyOfId, readId } from "../mcp/request-id.ts";
 import { isRevision, LATEST_LEGACY } from "../mcp/revisions.ts";
@@ -14,8 +14,8 @@ import { LineReader, writeLine } from "../mcp/stdio.ts";
 import type { Channel } from "./channel.ts";
 import type { Desk, Endpoint } from "./desk.ts";
 import type { Identified } from "./identify.ts";
-import { openExchange, prepare, renew, underWay } from "./open-exchange.ts";
 import { recordMessage, recordRefusal, writeNotificationFor } from "./one-way.ts";
+import { openExchange, prepare, renew, underWay } from "./open-exchange.ts";
 import { pass } from "./pipeline.ts";
 import { route } from "./route.ts";
 import { relayOn } from "./server-messages.ts";

@@ -4,10 +4,10 @@
  * request in flight hears of it at once.
  */
 import { skimAnswer } from "../mcp/answer.ts";
-import { writeNotification } from "../mcp/rewrite.ts";
 import { asData } from "../mcp/refusal.ts";
-import { type ChildExit, type StdioUpstream, startStdioUpstream } from "../upstream/stdio-upstream.ts";
+import { writeNotification } from "../mcp/rewrite.ts";
 import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamFault, UpstreamRequest } from "../upstream/http-upstream.ts";
+import { type ChildExit, type StdioUpstream, startStdioUpstream } from "../upstream/stdio-upstream.ts";
 
 export const MAX_STDIO_IN_FLIGHT = 4096;
 /** The head of a request of ours: its id stands where we put it. */

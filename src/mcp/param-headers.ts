@@ -3,7 +3,7 @@
  * headers agree with its arguments, and the headers of a request that is sent on.
  */
 import { compareDecimals, decimalOf, parseDecimal } from "../kernel/decimal.ts";
-import { isJsonList, isJsonNumber, isJsonObject, JsonNumber, type Json, type JsonObject } from "../kernel/json.ts";
+import { isJsonList, isJsonNumber, isJsonObject, type Json, JsonNumber, type JsonObject } from "../kernel/json.ts";
 import { refuseHeader } from "./era.ts";
 import { decodeHeaderValue, encodeHeaderValue, type McpHeaders, PARAM_PREFIX } from "./headers.ts";
 import type { Refusal } from "./refusal.ts";

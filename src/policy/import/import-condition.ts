@@ -4,7 +4,7 @@
  */
 import { isJsonList, type Json, type JsonObject, readMember, toJson } from "../../kernel/json.ts";
 import { compileOperator } from "../comparison.ts";
-import { type Operator, OPERATORS } from "../document.ts";
+import { OPERATORS, type Operator } from "../document.ts";
 import { readOptional } from "../inspector.ts";
 import { findTwin, readArgsPath, readWholePart } from "./older-form.ts";
 import type { Remarks } from "./remarks.ts";

@@ -2,8 +2,9 @@
  * A policy test file as it was read: a policy, the facts around it, and calls with what is expected of each. Plain
  * values; running them takes a clock and counters, which this room does not know.
  */
-import type { Json, JsonObject } from "../../kernel/json.ts";
+
 import type { Place } from "../../kernel/failure.ts";
+import type { Json, JsonObject } from "../../kernel/json.ts";
 import type { ToolFacts } from "../decision.ts";
 import type { PolicyDocument } from "../document.ts";
 
