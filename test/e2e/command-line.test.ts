@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { startGatewayProcess } from "../support/gateway-process.ts";
 import { runCommand } from "../support/commands.ts";
+import { startGatewayProcess } from "../support/gateway-process.ts";
 import { makeFolder, runProgram } from "../support/program.ts";
 
 const TIMEOUT = { timeout: 90_000 };

@@ -1,9 +1,9 @@
 /** `npm start` in a checkout, as a newcomer does it: what is printed works, limits hold, and the log proves itself. */
 import { execFile } from "node:child_process";
-import { promisify } from "node:util";
-import { DatabaseSync } from "node:sqlite";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { makeFolder, runProgram, startProgram } from "../support/program.ts";
 import { sendHttp } from "../support/raw-http.ts";

@@ -293,6 +293,18 @@ test("a body that never comes holds nobody up", TIMEOUT, async () => {
   for (const socket of sockets) socket.destroy();
 });
 
+test("the log is followed from another process as it grows, until a signal", TIMEOUT, async () => {
+  const gateway = await startGatewayProcess({ policy: ALLOW });
+  const tail = startProgram(["audit", "tail", "--data", gateway.data, "--kind", "denial", "--json"]);
+  await gateway.call("nobody");
+  await tail.says(/"tool":"nobody"[^\n]*\n/);
+  await gateway.call("nobody-else");
+  await tail.says(/"tool":"nobody-else"[^\n]*\n/);
+  const ended = await tail.kill("SIGTERM");
+  expect([ended.code, ended.signal]).toEqual([0, null]);
+  for (const line of ended.out.trim().split("\n")) expect(JSON.parse(line)).toMatchObject({ kind: "denial" });
+});
+
 test("nothing that was given stands in what is printed", TIMEOUT, async () => {
   const gateway = await startGatewayProcess({ policy: ALLOW });
   await gateway.call("echo", '{"canary":"canary-of-an-argument"}');

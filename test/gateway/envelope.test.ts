@@ -1,8 +1,8 @@
 /** What is not one strict JSON-RPC message of the protocol goes no further: each trap, over HTTP, before a real server. */
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { exchangeBytes, readAnswer, writeHttp } from "../support/raw-http.ts";
 import { type RawGateway, startGateway, TOKEN } from "../support/raw-gateway.ts";
+import { exchangeBytes, readAnswer, writeHttp } from "../support/raw-http.ts";
 import { tool } from "../support/raw-upstream.ts";
 
 let gateway: RawGateway;

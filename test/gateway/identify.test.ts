@@ -1,9 +1,10 @@
 /** Who may come in: Host, Origin, bearer and server, before a byte of the body is read, and what each is told. */
+
+import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { addGrant, restoreGrant, revokeGrant, rotateGrant } from "../../src/identity/change-grants.ts";
-import { randomBytes } from "node:crypto";
-import { exchangeBytes, type HeaderList, readAnswer, sendHttp, writeHttp } from "../support/raw-http.ts";
 import { type RawGateway, startGateway, TOKEN } from "../support/raw-gateway.ts";
+import { exchangeBytes, type HeaderList, readAnswer, sendHttp, writeHttp } from "../support/raw-http.ts";
 
 const OTHER = "the-token-of-the-other-grant";
 const EXPIRED = "the-token-that-has-expired-1";

@@ -1,6 +1,7 @@
 /** Limits under many calls at once, and the log: nothing passes that is not on record, and every entry says enough. */
-import { DatabaseSync } from "node:sqlite";
+
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { verifyStore } from "../../src/audit/verify-store.ts";
 import { type Entry, type RawGateway, startGateway, TOKEN } from "../support/raw-gateway.ts";

@@ -1,7 +1,7 @@
 /** Tools whose definitions change under the gateway: denied until a person accepts them, from the next call on. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { acceptTools } from "../../src/upstream/accept-tools.ts";
 import { listServers } from "../../src/revision/server.ts";
+import { acceptTools } from "../../src/upstream/accept-tools.ts";
 import { type RawGateway, startGateway } from "../support/raw-gateway.ts";
 import { tool } from "../support/raw-upstream.ts";
 

@@ -1,8 +1,8 @@
 /** What goes to a server and what comes back: the bytes that were judged, the client's own id, and nothing else. */
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { HeaderList } from "../support/raw-http.ts";
 import { type RawGateway, startGateway, TOKEN } from "../support/raw-gateway.ts";
+import type { HeaderList } from "../support/raw-http.ts";
 import { OK_RESULT, tool } from "../support/raw-upstream.ts";
 
 const KEY = "upstream-credential-0123456789";

@@ -1,7 +1,7 @@
 /** What may be seen and called: hidden, unknown and unselected names are one thing to the agent, and three in the log. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { RawAnswer } from "../support/raw-http.ts";
 import { type RawGateway, startGateway } from "../support/raw-gateway.ts";
+import type { RawAnswer } from "../support/raw-http.ts";
 import { tool } from "../support/raw-upstream.ts";
 
 const NAMES = ["tool_free", "tool_hide", "tool_deny", "tool_pers"];

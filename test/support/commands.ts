@@ -1,8 +1,9 @@
 /** Commands in this process: joined as the program joins them, with what they print kept apart. */
-import { runCli } from "../../src/cli/run-cli.ts";
-import type { Ports } from "../../src/cli/ports.ts";
-import { openCommandFolder } from "../../src/data-folder.ts";
+
 import { startApp } from "../../src/app.ts";
+import type { Ports } from "../../src/cli/ports.ts";
+import { runCli } from "../../src/cli/run-cli.ts";
+import { openCommandFolder } from "../../src/data-folder.ts";
 
 export interface CommandEnd {
   readonly code: number;

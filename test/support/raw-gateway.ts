@@ -13,7 +13,6 @@ import { type HeaderList, type RawAnswer, sendHttp } from "./raw-http.ts";
 import { type RawUpstream, type RawUpstreamOptions, startRawUpstream } from "./raw-upstream.ts";
 
 export const TOKEN = "the-token-of-the-first-grant";
-export const DEFAULT_SERVER = "alpha";
 
 export interface ServerSetup extends RawUpstreamOptions {
   readonly policy: object | undefined;
