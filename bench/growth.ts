@@ -9,7 +9,7 @@ import { openDataFolder } from "../src/data-folder.ts";
 import { addGrant } from "../src/identity/change-grants.ts";
 import { benchPolicy } from "./policies.ts";
 import { median, type Sample } from "./sample.ts";
-import { startSallyport, type System, type Workshop } from "./systems.ts";
+import { type System, startSallyport, type Workshop } from "./systems.ts";
 
 const CONNECTIONS = 32;
 const ALLOWED_SLOPE = 0.05;

@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { measureGrowth } from "./growth.ts";
 import { benchPolicy } from "./policies.ts";
 import { type Load, median, type Sample, takeSample } from "./sample.ts";
-import { CALL_BODY, findPort, startNginx, startRelay, startSallyport, startUpstream, type System } from "./systems.ts";
+import { CALL_BODY, findPort, type System, startNginx, startRelay, startSallyport, startUpstream } from "./systems.ts";
 
 /** Foreign load above which a sample is taken again, in cores. */
 const DISTURBED_CORES = 0.15;

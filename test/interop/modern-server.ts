@@ -2,8 +2,8 @@
 import type { IncomingMessage } from "node:http";
 import { toNodeHandler } from "@modelcontextprotocol/node";
 import { acceptedContent, createMcpHandler, inputRequired, Server } from "@modelcontextprotocol/server";
-import { type Listening, listenOn, readText } from "./listen.ts";
 import type { Heard } from "./legacy-server.ts";
+import { type Listening, listenOn, readText } from "./listen.ts";
 
 export interface ModernServer extends Listening {
   readonly heard: readonly Heard[];

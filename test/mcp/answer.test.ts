@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { type JsonObject, toJson } from "../../src/kernel/json.ts";
 import { type Answer, peekAnswerId, type ResultAnswer, skimAnswer } from "../../src/mcp/answer.ts";
 import { planEdits, readAnswerMember, writeAnswer, writeEditedResult } from "../../src/mcp/relay.ts";
 import { createMessageId } from "../../src/mcp/request-id.ts";
-import { type JsonObject, toJson } from "../../src/kernel/json.ts";
 import { bytesOf, json, object, readRequest, text } from "./support.ts";
 
 function skim(value: unknown): Answer {

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isJsonObject, type JsonObject, toJson } from "../../src/kernel/json.ts";
-import { readProgressToken } from "../../src/mcp/meta.ts";
 import { readMessage, sliceOf } from "../../src/mcp/message.ts";
+import { readProgressToken } from "../../src/mcp/meta.ts";
 import { writeForwarded, writeNotification, writeRelayed, writeRelayedResponse, writeRequest } from "../../src/mcp/rewrite.ts";
 import { call, LIMITS, object, read, readNotification, readRequest, text } from "./support.ts";
 

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
-import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { checkKeys, keyCheckMigrations } from "../../src/vault/key-check.ts";
-import { createKeys } from "../../src/vault/keys.ts";
-import { createManualClock } from "../../src/kernel/clock.ts";
-import { openStore } from "../../src/store/open-store.ts";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createManualClock } from "../../src/kernel/clock.ts";
+import { openStore } from "../../src/store/open-store.ts";
+import { checkKeys, keyCheckMigrations } from "../../src/vault/key-check.ts";
+import { createKeys } from "../../src/vault/keys.ts";
 
 const keys = createKeys(Buffer.alloc(32, 1), randomBytes);
 const other = createKeys(Buffer.alloc(32, 2), randomBytes);

@@ -80,7 +80,7 @@ cases:
     const text = `
 policy: { version: "1", default: no-way }
 case: []
-tools: [{ name: a, class: reading }, { name: a }, { clas: read }]
+tools: [{ name: a, class: reading }, { clas: read }]
 cases:
   - { call: { nam: x }, expect: { decision: maybe } }
   - { call: { name: x }, prompt: y, expect: { rules: x } }
@@ -90,8 +90,7 @@ cases:
       "/case",
       "/tools/0/class",
       "/tools/1/name",
-      "/tools/2/name",
-      "/tools/2/clas",
+      "/tools/1/clas",
       "/cases/0/call/name",
       "/cases/0/call/nam",
       "/cases/0/expect/decision",
