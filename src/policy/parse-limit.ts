@@ -1,5 +1,5 @@
 /** Reads limits, rate limits and the terms of approvals, and holds limits that share a counter against each other. */
-import { isJsonList, isJsonNumber, type Json, readMember } from "../kernel/json.ts";
+import { isJsonList, isJsonNumber, isJsonObject, type Json, readMember } from "../kernel/json.ts";
 import type { LimitScope } from "./decision.ts";
 import {
   type ApprovalTerms,
@@ -23,16 +23,17 @@ export const MAX_HOLD_MS = 55_000;
 export const MAX_EXPIRES_MS: number = 366 * DAY_MS;
 
 const LIMIT_KEYS = ["counter", "window", "max", "scope", "add", "per", "align", "count"];
+const COUNTING_KEYS = ["counter", "window", "scope", "add", "per", "align", "count"] as const;
 const APPROVAL_KEYS = ["quorum", "expires", "hold", "approvers"];
 const APPROVER = /^(?:role:(?:viewer|policy_manager|admin)|group:[^\s:][^\p{Cc}]*|[^\s@:,<>"]+@[^\s@:,<>"]+)$/u;
 
-/** A limit without a fault of its own, and where it stands. */
+/** A limit whose way of counting is sound, whatever its `max`, and where it stands. */
 export interface ReadLimit {
   readonly limit: Limit;
   readonly pointer: string;
 }
 
-/** Reads a list of limits; each sound one is handed to `onLimit` too, for what only the whole document can tell. */
+/** Reads a list of limits; each whose way of counting is sound is handed to `onLimit` too, for what only the whole document can tell. */
 export function parseLimits(
   inspector: Inspector,
   value: Json,
@@ -43,12 +44,17 @@ export function parseLimits(
   if (!limits) return undefined;
   const read = limits.map((member, index): Limit => {
     const at = `${pointer}/${index}`;
-    const faults = inspector.failures.length;
     const limit = parseLimit(inspector, member, at);
-    if (inspector.failures.length === faults) onLimit({ limit, pointer: at });
+    if (isCounted(member, limit)) onLimit({ limit, pointer: at });
     return limit;
   });
   return Object.freeze(read);
+}
+
+/** Whether everything that says how a limit counts was understood. */
+function isCounted(written: Json, limit: Limit): boolean {
+  if (!isJsonObject(written) || limit.window === undefined) return false;
+  return COUNTING_KEYS.every((key) => !Object.hasOwn(written, key) || limit[key] !== undefined);
 }
 
 function parseLimit(inspector: Inspector, value: Json, pointer: string): Limit {

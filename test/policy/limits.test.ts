@@ -224,6 +224,13 @@ describe("limits that share a counter", () => {
     expect(inOne(later)).toEqual([`/tools/y/limits/0/${key}`, "/tools/y/limits/0/counter"].toSorted());
   });
 
+  test("are compared whatever else is wrong with them, where the way they count is understood", () => {
+    expect(inOne({ max: 0, add: "args.a" })).toEqual(
+      ["/tools/y/limits/0/add", "/tools/y/limits/0/counter", "/tools/y/limits/0/max"].toSorted(),
+    );
+    expect(inOne({ add: "nowhere" })).toEqual(["/tools/y/limits/0/add"]);
+  });
+
   test("another window or scope is another count", () => {
     expect(inOne({ window: "hour", add: "args.a" })).toEqual([]);
     expect(inOne({ scope: "server", add: "args.a" })).toEqual([]);

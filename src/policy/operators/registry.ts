@@ -42,9 +42,11 @@ export function compileTextOperator(op: string, value: Json, allow: Json | undef
   const faults: OperatorFault[] = [];
   const opened = allow === undefined ? [] : readAllow(op, allow, faults);
   const entries = readTexts(value, "/value", "entry", faults);
-  const compiled = entries === undefined ? undefined : compile(entries, opened);
+  const texts = entries?.filter((entry) => entry !== undefined);
+  const compiled = texts === undefined ? undefined : compile(texts, opened);
   if (compiled !== undefined && "wrong" in compiled) {
-    for (const [index, message] of compiled.wrong) faults.push({ pointer: `/value/${index}`, message });
+    const places = [...(entries ?? []).keys()].filter((index) => entries?.[index] !== undefined);
+    for (const [index, message] of compiled.wrong) faults.push({ pointer: `/value/${places[index]}`, message });
   }
   return compiled !== undefined && "operator" in compiled && faults.length === 0 ? compiled : { faults };
 }
@@ -56,22 +58,21 @@ function readAllow(op: string, allow: Json, faults: OperatorFault[]): readonly s
   }
   const words = readTexts(allow, "/allow", "word", faults) ?? [];
   for (const [index, word] of words.entries()) {
-    if (!SHELL_OPENINGS.has(word))
+    if (word !== undefined && !SHELL_OPENINGS.has(word))
       faults.push({ pointer: `/allow/${index}`, message: `\`${word}\` can't be allowed: only ${[...SHELL_OPENINGS].join(", ")}.` });
   }
-  return words;
+  return words.filter((word) => word !== undefined);
 }
 
-/** The list's texts; where one is no text, undefined, and a fault for each of those. */
-function readTexts(value: Json, pointer: string, what: string, faults: OperatorFault[]): string[] | undefined {
+/** The list's texts, each at its place; undefined, with a fault, for what is no text. */
+function readTexts(value: Json, pointer: string, what: string, faults: OperatorFault[]): readonly (string | undefined)[] | undefined {
   if (!isJsonList(value)) {
     faults.push({ pointer, message: "A list of texts is needed." });
     return undefined;
   }
-  const texts: string[] = [];
-  for (const [index, item] of value.entries()) {
-    if (typeof item === "string") texts.push(item);
-    else faults.push({ pointer: `${pointer}/${index}`, message: `The ${what} is not a text.` });
-  }
-  return texts.length === value.length ? texts : undefined;
+  return value.map((item, index) => {
+    if (typeof item === "string") return item;
+    faults.push({ pointer: `${pointer}/${index}`, message: `The ${what} is not a text.` });
+    return undefined;
+  });
 }

@@ -31,6 +31,7 @@ test.each(Object.keys(VALUES))("%s takes a list of texts alone", (op) => {
   expect(listFaults(op, [value[0] as string, 1, null])).toEqual(["/value/1", "/value/2"]);
   expect(listFaults(op, [[value[0] as string]])).toEqual(["/value/0"]);
   expect(listFaults(op, [...value, "\u0000", ""])).toEqual(["/value/1", "/value/2"]);
+  expect(listFaults(op, [1, ...value, "\u0000"]).toSorted()).toEqual(["/value/0", "/value/2"]);
   expect(listFaults(op, [...value, ...value])).toEqual([]);
 });
 
@@ -53,7 +54,7 @@ test("only shell_commands_in takes allow", () => {
   expect(listFaults("shell_commands_in", ["ls"], ["substitution", "redirection", "assignment"])).toEqual([]);
   expect(listFaults("shell_commands_in", ["ls"], "substitution")).toEqual(["/allow"]);
   expect(listFaults("shell_commands_in", ["ls"], null)).toEqual(["/allow"]);
-  expect(listFaults("shell_commands_in", ["ls"], ["substitution", "Redirection", 1])).toEqual(["/allow/2"]);
+  expect(listFaults("shell_commands_in", ["ls"], ["substitution", "Redirection", 1])).toEqual(["/allow/2", "/allow/1"]);
   expect(listFaults("shell_commands_in", ["ls"], ["substitution", "Redirection", "globs"])).toEqual(["/allow/1", "/allow/2"]);
   expect(listFaults("shell_commands_in", ["ls", "a;b"], ["globs"])).toEqual(["/allow/0", "/value/1"]);
 });
