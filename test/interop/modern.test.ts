@@ -289,11 +289,11 @@ describe("a revoked grant's listen", () => {
     const startedMs = performance.now();
     await stream.ended;
     expect(performance.now() - startedMs).toBeLessThan(1_500);
-    await waitUntil(async () =>
+    const isOver = async (): Promise<boolean> =>
       (await gateway.readLog()).some(
         ({ method, kind, grant }) => method === "subscriptions/listen" && kind === "outcome" && grant === "bob",
-      ),
-    );
+      );
+    await waitUntil(isOver, 5_000);
     expect((await post(url, body, { token: BOB, headers })).status).toBe(401);
   });
 });

@@ -91,12 +91,13 @@ const isAlive = (pid: number): boolean => {
 };
 
 /** A server in a few lines; \`body\` answers a message. */
-const server = (body: string): string[] => [
+const server = (body: string, first = ""): string[] => [
   process.execPath,
   "-e",
   `const say = (m) => process.stdout.write(JSON.stringify({ jsonrpc: "2.0", ...m }) + "\\n");
    require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
      const { id, method, params } = JSON.parse(line);
+     ${first}
      if (method === "initialize") return say({ id, result: { protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: "tiny", version: String(process.pid) }, instructions: String(process.pid) } });
      if (method === "tools/list") return say({ id, result: { tools: [{ name: "tool", inputSchema: { type: "object" } }] } });
      ${body}
@@ -117,7 +118,8 @@ describe("a client on standard streams", () => {
     const seen: number[] = [];
     const slow = { name: "trigger-long-running-operation", arguments: { duration: 0.2, steps: 3 } };
     await client.callTool(slow, undefined, { onprogress: ({ progress }) => void seen.push(progress) });
-    expect(seen).toEqual([1, 2, 3]);
+    // This client loses progress that comes in one piece with the answer; that nothing is lost before it is tested below.
+    expect(seen.slice(0, 2)).toEqual([1, 2]);
     const abort = new AbortController();
     const long = { name: "trigger-long-running-operation", arguments: { duration: 60, steps: 600 } };
     const cancelled = client.callTool(long, undefined, { signal: abort.signal, onprogress: () => abort.abort("enough") });
@@ -154,18 +156,31 @@ describe("a client on standard streams", () => {
 
 describe("the wrapped process", () => {
   it("is told of what comes, in the order in which it came", async () => {
+    const answer = 'say({ id, result: { content: [{ type: "text", text: globalThis.heard.join(" ") }] } })';
     const wrapped = wrap(
       "order",
-      ...server(
-        'if (method === "notifications/initialized") globalThis.ready = true; if (method === "tools/call") say({ id, result: { content: [{ type: "text", text: String(globalThis.ready) }] } });',
-      ),
+      ...server(`if (method === "tools/call") ${answer};`, "globalThis.heard = [...(globalThis.heard ?? []), method];"),
     );
     wrapped.send(initialize());
     await waitUntil(() => wrapped.lines().length === 1);
     wrapped.send({ jsonrpc: "2.0", method: "notifications/initialized" });
     wrapped.send(call(1, "tool"));
     await waitUntil(() => wrapped.lines().length === 2);
-    expect(wrapped.lines()[1]).toMatchObject({ id: 1, result: { content: [{ text: "true" }] } });
+    const order = "initialize notifications/initialized tools/list tools/call";
+    expect(wrapped.lines()[1]).toMatchObject({ id: 1, result: { content: [{ text: order }] } });
+    wrapped.child.stdin?.end();
+    expect(await wrapped.exited).toBe(0);
+  });
+
+  it("is heard in the order in which it speaks, to the last", async () => {
+    const steps = 'for (const progress of [1, 2, 3]) say({ method: "notifications/progress", params: { progressToken: "p", progress } });';
+    const wrapped = wrap("progress", ...server(`if (method === "tools/call") { ${steps} say({ id, result: { content: [] } }); }`));
+    wrapped.send(initialize());
+    await waitUntil(() => wrapped.lines().length === 1);
+    wrapped.send(call("counted", "tool", {}, { progressToken: "p" }));
+    await waitUntil(() => wrapped.lines().length === 5);
+    const said = wrapped.lines().slice(1);
+    expect(said.map(({ params, id }) => (params as { progress?: number } | undefined)?.progress ?? id)).toEqual([1, 2, 3, "counted"]);
     wrapped.child.stdin?.end();
     expect(await wrapped.exited).toBe(0);
   });

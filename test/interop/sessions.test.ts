@@ -187,6 +187,12 @@ describe("streams", () => {
     await waitUntil(() => replaced.messages.length === 1);
     expect(replaced.messages[0]).toMatchObject({ method: "notifications/tools/list_changed" });
     replaced.cut();
+    await replaced.ended;
+    await post(url, call(4, "log"), { token: ALICE, session });
+    const anew = await openStream(url, { token: ALICE, session });
+    await waitUntil(() => anew.messages.length === 1);
+    expect(anew.messages[0]).toMatchObject({ params: { data: "on the listening stream" } });
+    anew.cut();
   });
 
   it("that the server closes early are gone on with by the gateway: their clients notice nothing", async () => {
