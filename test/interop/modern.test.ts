@@ -137,7 +137,7 @@ describe("a modern client before a modern server", () => {
     ]);
     expect(first.text).not.toContain("the-upstream's-own-state");
     expect(first.text).not.toContain("modern-upstream");
-    const state = (first.messages[0]?.["result"] as { requestState: string }).requestState;
+    const state = (first.messages[0]?.["result"] as { requestState?: string } | undefined)?.requestState;
     const inputResponses = { who: { action: "accept", content: { name: "Eve" } } };
     const other = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "ask", authorization: `Bearer ${BOB}` };
     const stolen = await send("tools/call", { name: "ask", arguments: {}, requestState: state, inputResponses }, other);

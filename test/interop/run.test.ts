@@ -230,7 +230,7 @@ describe("the wrapped process", () => {
       const wrapped = wrap("leave", ...server(""));
       wrapped.send(initialize());
       await waitUntil(() => wrapped.lines().length === 1);
-      const pid = Number((wrapped.lines()[0]?.["result"] as { instructions: string }).instructions);
+      const pid = Number((wrapped.lines()[0]?.["result"] as { instructions?: string } | undefined)?.instructions);
       expect(isAlive(pid)).toBe(true);
       leave(wrapped);
       expect(await wrapped.exited).toBe(0);
