@@ -86,7 +86,7 @@ try {
     for (const system of order) {
       const script = scripts.get(system) as string;
       rows.get(system)?.busy.push(await sampleSystem(system, script, upstream, 32, seconds));
-      rows.get(system)?.quiet.push(await sampleSystem(system, script, upstream, 1, Math.max(1, seconds / 2)));
+      rows.get(system)?.quiet.push(await sampleSystem(system, script, upstream, 1, Math.max(1, Math.ceil(seconds / 2))));
       say(`round ${round + 1}/${rounds}: ${system.name}`);
     }
   }
