@@ -298,6 +298,7 @@ class RunningExchange implements OpenExchange, Dispatcher.DispatchHandler {
     if (!this.#queued) return;
     this.#queued = false;
     this.#gate.waiting--;
+    clearTimeout(this.#timer);
   }
 
   #finish(): void {

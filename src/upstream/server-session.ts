@@ -16,6 +16,8 @@ import type { HttpUpstream } from "./http-upstream.ts";
 /** After this a legacy verdict is asked for again. */
 export const LEGACY_VERDICT_MS: number = 60 * 60 * 1000;
 const MAX_SESSION_ID_CHARACTERS = 1024;
+/** Some servers offer a tool only to clients that can do what it needs: every tool that any client may be offered is seen. */
+const EVERY_CAPABILITY = { elicitation: { form: {}, url: {} }, roots: { listChanged: true }, sampling: { tools: {}, context: {} } };
 
 /** Which era a server speaks, and when it was found out. */
 export interface EraVerdict {
@@ -107,7 +109,11 @@ function askModern(
   signal: AbortSignal,
 ): Promise<ServerAnswer> {
   const id = `sallyport-${number}`;
-  const meta = { [META.protocolVersion]: LATEST_MODERN, [META.clientInfo]: options.clientInfo, [META.clientCapabilities]: {} };
+  const meta = {
+    [META.protocolVersion]: LATEST_MODERN,
+    [META.clientInfo]: options.clientInfo,
+    [META.clientCapabilities]: EVERY_CAPABILITY,
+  };
   const body = printJson(toJson({ jsonrpc: "2.0", id, method, params: { ...params, _meta: meta } }));
   const headers = { ...BASE_HEADERS, ...createRequestHeaders({ revision: LATEST_MODERN, method, name: undefined }) };
   return askServer(options.upstream, { method: "POST", body, id, headers, signal });
@@ -115,7 +121,7 @@ function askModern(
 
 async function openLegacy(options: SessionOptions, foundAtMs: number): Promise<Result<ServerSession>> {
   const { upstream, signal } = options;
-  const params = { protocolVersion: LATEST_LEGACY, capabilities: {}, clientInfo: options.clientInfo };
+  const params = { protocolVersion: LATEST_LEGACY, capabilities: EVERY_CAPABILITY, clientInfo: options.clientInfo };
   const body = printJson(toJson({ jsonrpc: "2.0", id: "sallyport-0", method: "initialize", params }));
   const answer = await askServer(upstream, { method: "POST", body, id: "sallyport-0", headers: BASE_HEADERS, signal });
   if (answer.kind === "fault") return fail(describeFault(answer));

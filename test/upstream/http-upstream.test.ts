@@ -260,6 +260,12 @@ describe("a request certainly never left", () => {
     expect(faultOf(await send(upstream, call("{}")))).toEqual({ reason: "wait_timeout", sent: "not_sent" });
   });
 
+  test("never where it is under way already, however long it takes", async () => {
+    const server = await startServer((_request, response) => void setTimeout(() => response.end("late"), 200));
+    const upstream = openUpstream(server.url, {}, { waitTimeoutMs: 50 });
+    expect((await send(upstream, call("{}"))).body).toBe("late");
+  });
+
   test("where too many wait already", async () => {
     const server = await startServer(() => {});
     const upstream = openUpstream(server.url, {}, { callConnections: 1, waitingRequests: 3 });

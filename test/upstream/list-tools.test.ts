@@ -193,7 +193,11 @@ describe("a modern server", () => {
       expect(params?._meta).toEqual({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": CLIENT,
-        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientCapabilities": {
+          elicitation: { form: {}, url: {} },
+          roots: { listChanged: true },
+          sampling: { tools: {}, context: {} },
+        },
       });
     }
   });
