@@ -282,16 +282,16 @@ describe.each(RIGS)("limits in $name", ({ name, create }) => {
   });
 
   // The bound is the ledger's, which both share; ten thousand rows would only take their time.
-  const once = name === "memory" ? test : () => undefined;
-  once("sessions of one grant are bounded", async () => {
-    const charge = chargeOf(limitOf({ scope: "session", max: 2 }));
-    await byPortions(MAX_LIVE_SESSIONS, (index) => take(charge, partiesOf({ session: `s${index}` })));
-    expect(await admits(charge, partiesOf({ session: "s0" }))).toBe(true);
-    expect(await admits(charge, partiesOf({ session: "one more" }))).toBe(false);
-    expect(await admits(charge, partiesOf())).toBe(true);
-    expect(await admits(charge, partiesOf({ grant: "g2", session: "one more" }))).toBe(true);
-    expect(await admits(charge, partiesOf({ session: "one more" }), START + 61_000)).toBe(true);
-  });
+  if (name === "memory")
+    test("sessions of one grant are bounded", async () => {
+      const charge = chargeOf(limitOf({ scope: "session", max: 2 }));
+      await byPortions(MAX_LIVE_SESSIONS, (index) => take(charge, partiesOf({ session: `s${index}` })));
+      expect(await admits(charge, partiesOf({ session: "s0" }))).toBe(true);
+      expect(await admits(charge, partiesOf({ session: "one more" }))).toBe(false);
+      expect(await admits(charge, partiesOf())).toBe(true);
+      expect(await admits(charge, partiesOf({ grant: "g2", session: "one more" }))).toBe(true);
+      expect(await admits(charge, partiesOf({ session: "one more" }), START + 61_000)).toBe(true);
+    });
 
   test("every scope has its test", () => {
     expect([...SCOPES].sort()).toEqual(["grant", "identity", "organisation", "server", "session"]);
