@@ -12,6 +12,8 @@ import { median, type Sample } from "./sample.ts";
 import { type System, startSallyport, type Workshop } from "./systems.ts";
 
 const CONNECTIONS = 32;
+/** A program that compiles as it runs is measured when it has. */
+const WARM_UP_SAMPLES = 3;
 const ALLOWED_SLOPE = 0.05;
 const GRANTS_IN_ONE_WRITE = 1_000;
 
@@ -70,7 +72,7 @@ async function measureCurve(
     for (const [index, size] of [sizes[0] as number, ...sizes].entries()) {
       systems.push({ size, system: await start(size, `${what}-${size}-${index}`), samples: [] });
     }
-    for (const { system } of systems) await take(system, CONNECTIONS);
+    for (let time = 0; time < WARM_UP_SAMPLES; time++) for (const { system } of systems) await take(system, CONNECTIONS);
     for (let round = 0; round < rounds; round++) {
       for (const one of round % 2 === 0 ? systems : [...systems].reverse()) {
         one.samples.push((await take(one.system, CONNECTIONS)).cpuUs);
@@ -78,7 +80,7 @@ async function measureCurve(
       say(`growth of ${what}: round ${round + 1}/${rounds}`);
     }
   } finally {
-    for (const { system } of systems) system.stop();
+    await Promise.all(systems.map(({ system }) => system.stop()));
   }
   const [again, smallest] = systems as [(typeof systems)[0], (typeof systems)[0]];
   const largest = systems.at(-1) as (typeof systems)[0];

@@ -3,20 +3,20 @@
  * pair within a round, ratios to nginx and to the raw relay. A sample that the rest of the machine disturbed is taken
  * again once; where more than half stay disturbed, no verdict is given.
  *
- *   npm run bench -- [--rounds 5] [--seconds 3] [--growth] [--json]
+ *   npm run bench -- [--rounds 5] [--seconds 3] [--growth | --only-growth] [--json]
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { measureGrowth } from "./growth.ts";
+import { measureGrowth, type TakeOne } from "./growth.ts";
 import { benchPolicy } from "./policies.ts";
 import { type Load, median, type Sample, takeSample } from "./sample.ts";
 import { CALL_BODY, findPort, type System, startNginx, startRelay, startSallyport, startUpstream } from "./systems.ts";
 
 /** Foreign load above which a sample is taken again, in cores. */
 const DISTURBED_CORES = 0.15;
-const WARM_UP_SECONDS = 2;
+const WARM_UP_SECONDS = 6;
 const MARK_OF_NGINX = 0.25;
 const MARK_ADDED_P50_US = 1000;
 
@@ -42,15 +42,16 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "3" },
     growth: { type: "boolean", default: false },
+    "only-growth": { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 if (values.help) {
   process.stdout.write(
-    "npm run bench -- [--rounds 5] [--seconds 3] [--growth] [--json]\n\n" +
+    "npm run bench -- [--rounds 5] [--seconds 3] [--growth | --only-growth] [--json]\n\n" +
       "Needs wrk and nginx (Debian: apt-get install wrk nginx-light) and two cores.\n" +
-      "--growth adds the curves over entries and grants.\n",
+      "--growth adds the curves over entries and grants, --only-growth leaves out the table.\n",
   );
   process.exit(0);
 }
@@ -72,6 +73,22 @@ interface Row {
 try {
   const upstream = await startUpstream(upstreamPort);
   systems.push(upstream);
+  const takeOne = (system: System, connections: number): Promise<Sample> =>
+    sampleSystem(system, writeScript(folder, system), upstream, connections, seconds);
+  if (values["only-growth"]) {
+    const growth = await measureGrowth(workshop, rounds, takeOne, say);
+    if (values.json) process.stdout.write(`${JSON.stringify({ growth })}\n`);
+    else {
+      console.table(growth.rows);
+      process.stdout.write(`${growth.words}\n`);
+    }
+  } else await measureTable(upstream, takeOne);
+} finally {
+  await Promise.all(systems.map((system) => system.stop()));
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function measureTable(upstream: System, takeOne: TakeOne): Promise<void> {
   systems.push(await startNginx(workshop));
   systems.push(await startRelay(workshop));
   systems.push(await startRelay(workshop, "raw relay again (A/A)"));
@@ -118,8 +135,6 @@ try {
     addedP50Us: Math.round(addedP50(ours, nginx)),
     met: judged && ratio(ours, nginx) >= MARK_OF_NGINX && addedP50(ours, nginx) < MARK_ADDED_P50_US,
   };
-  const takeOne = (system: System, connections: number): Promise<Sample> =>
-    sampleSystem(system, writeScript(folder, system), upstream, connections, seconds);
   const growth = values.growth ? await measureGrowth(workshop, rounds, takeOne, say) : undefined;
   if (values.json) process.stdout.write(`${JSON.stringify({ table, verdict, growth })}\n`);
   else {
@@ -133,7 +148,4 @@ try {
     if (growth) process.stdout.write(`${growth.words}\n`);
   }
   process.exitCode = verdict.met || !judged ? 0 : 1;
-} finally {
-  for (const system of systems) system.stop();
-  rmSync(folder, { recursive: true, force: true });
 }

@@ -9,13 +9,15 @@ import path from "node:path";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const START_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 10_000;
 
 export interface System {
   readonly name: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly pids: () => readonly number[];
-  readonly stop: () => void;
+  /** Settles when the process has ended. */
+  readonly stop: () => Promise<void>;
 }
 
 export interface Workshop {
@@ -84,7 +86,16 @@ export const CALL_BODY: string = JSON.stringify({
 
 async function started(child: ChildProcess, name: string, url: string, headers: Readonly<Record<string, string>> = {}): Promise<System> {
   await waitFor(url, headers, CALL_BODY);
-  return { name, url, headers, pids: () => [child.pid as number, ...childrenOf(child.pid as number)], stop: () => child.kill("SIGTERM") };
+  return { name, url, headers, pids: () => [child.pid as number, ...childrenOf(child.pid as number)], stop: () => endChild(child) };
+}
+
+async function endChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+  await ended;
+  clearTimeout(timer);
 }
 
 export async function startUpstream(port: number): Promise<System> {
