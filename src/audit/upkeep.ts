@@ -7,7 +7,7 @@ import { summariseSections } from "./section.ts";
 import { type Audit, CHECKPOINT_EVERY_MS } from "./writer.ts";
 
 /** Groups between two rounds above which the gateway counts as busy. */
-const BUSY_GROUPS = 1_000;
+const BUSY_GROUPS = 100;
 
 export interface UpkeepOptions {
   readonly store: Store;
@@ -28,10 +28,10 @@ export function startUpkeep(options: UpkeepOptions): () => Promise<void> {
   const round = async (): Promise<void> => {
     try {
       await sign();
-      // Summaries only make searching quick; while calls come in numbers, they wait.
+      // Summaries only make searching quick; while calls come in numbers, most of them wait.
       const groups = audit.committed - seen;
       seen = audit.committed;
-      if (groups <= BUSY_GROUPS) await summariseSections(store);
+      await (groups > BUSY_GROUPS ? summariseSections(store, 1) : summariseSections(store));
     } catch (error) {
       options.onFault?.(error);
     }
