@@ -12,7 +12,7 @@ const MAX_TEXT_CHARACTERS = 256;
 const MAX_HEADER_VALUE_CHARACTERS = 8192;
 
 /** Headers that the gateway sets by itself, or that belong to one connection alone. */
-const OWN_HEADERS: ReadonlySet<string> = new Set([
+export const OWN_HEADERS: ReadonlySet<string> = new Set([
   "accept",
   "accept-encoding",
   "connection",
@@ -21,6 +21,7 @@ const OWN_HEADERS: ReadonlySet<string> = new Set([
   "content-type",
   "expect",
   "host",
+  "http2-settings",
   "keep-alive",
   "last-event-id",
   "mcp-method",

@@ -2,6 +2,7 @@
  * The headers that go to a server: those on the list, from whoever forwards the message, and the server's own from its
  * configuration, which win. A client's `Authorization` and cookies are not on the list, so they can't go along.
  */
+import { OWN_HEADERS } from "../config/text-checks.ts";
 
 const FORWARDED: ReadonlySet<string> = new Set([
   "accept",
@@ -17,30 +18,6 @@ const FORWARDED: ReadonlySet<string> = new Set([
 ]);
 const FORWARDED_PREFIX = "mcp-param-";
 
-/** Names that belong to the connection or to the protocol: a server's configuration can't set them. */
-const OWNED: ReadonlySet<string> = new Set([
-  "accept",
-  "accept-encoding",
-  "connection",
-  "content-encoding",
-  "content-length",
-  "content-type",
-  "expect",
-  "host",
-  "http2-settings",
-  "keep-alive",
-  "last-event-id",
-  "mcp-method",
-  "mcp-name",
-  "mcp-protocol-version",
-  "mcp-session-id",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
@@ -49,7 +26,7 @@ export function findUnusableHeader(headers: Readonly<Record<string, string>>): s
   const seen = new Set<string>();
   for (const [name, value] of Object.entries(headers)) {
     const lower = name.toLowerCase();
-    if (!NAME.test(name) || !VALUE.test(value) || OWNED.has(lower) || seen.has(lower)) return name;
+    if (!NAME.test(name) || !VALUE.test(value) || OWN_HEADERS.has(lower) || seen.has(lower)) return name;
     seen.add(lower);
   }
   return undefined;
