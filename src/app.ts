@@ -2,20 +2,18 @@
  * Builds every room in order, starts them, and stops them in reverse. One call of `startApp` is one running gateway on
  * one data folder.
  */
-import { createSecretKey } from "node:crypto";
 import path from "node:path";
 import { createFailureCounter } from "./audit/count-failures.ts";
 import { startUpkeep } from "./audit/upkeep.ts";
 import type { Config } from "./config/config.ts";
 import { loadConfig } from "./config/load-config.ts";
 import { watchConfig } from "./config/watch-config.ts";
+import { createDesk } from "./create-desk.ts";
 import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
 import { type Demo, startDemo } from "./demo.ts";
-import { ActiveCount } from "./gateway/active.ts";
 import type { Desk } from "./gateway/desk.ts";
-import { HoldTable, watchHolds } from "./gateway/holds.ts";
-import { RoundTable } from "./gateway/rounds.ts";
-import { SessionTable } from "./gateway/session.ts";
+import { watchHolds } from "./gateway/holds.ts";
+import { wordsOf } from "./gateway/spend.ts";
 import { createListener, listen } from "./http-server.ts";
 import { FailureError, formatFailure } from "./kernel/failure.ts";
 import type { Log } from "./observe/log.ts";
@@ -23,7 +21,6 @@ import { loadOperators } from "./policy/operators/registry.ts";
 import { EndpointTable } from "./serve-endpoints.ts";
 import { acquireFolder } from "./store/folder-lock.ts";
 import { syncConfig } from "./sync-config.ts";
-import { ARGUMENT_PURPOSE } from "./vault/keys.ts";
 import { VERSION } from "./version.ts";
 
 export const DEFAULT_HOST = "127.0.0.1";
@@ -108,7 +105,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
   await folder.access.look();
   await table.apply(config?.servers ?? []);
 
-  const desk = createDesk(folder, config, log);
+  const desk = createDesk(folder, folder.access, log);
   const failures = createFailureCounter({ clock: folder.clock, store: folder.store, audit: folder.audit });
   stoppers.push(startUpkeep({ store: folder.store, audit: folder.audit, onFault: (error) => log.warn("audit.upkeep", wordsOf(error)) }));
   stoppers.push(failures.start());
@@ -167,24 +164,6 @@ async function serve(parts: Parts): Promise<RunningApp> {
   };
 }
 
-function createDesk(folder: DataFolder, config: Config | undefined, log: Log): Desk {
-  return {
-    organisation: folder.organisation,
-    version: VERSION,
-    clock: folder.clock,
-    store: folder.store,
-    limits: folder.limits,
-    audit: folder.audit,
-    access: folder.access,
-    rounds: new RoundTable(),
-    sessions: new SessionTable(),
-    holds: new HoldTable(),
-    active: new ActiveCount(),
-    argumentKey: createSecretKey(folder.keys.deriveKey(ARGUMENT_PURPOSE)),
-    say: (words) => log.warn("gateway", words),
-  };
-}
-
 async function putIntoForce(folder: DataFolder, config: Config): Promise<void> {
   const synced = await syncConfig(folder, config);
   if (!synced.ok) throw new FailureError(synced.failures);
@@ -197,8 +176,4 @@ async function recordLife(folder: DataFolder, kind: "start" | "stop"): Promise<v
 /** Sessions end with the process; their servers are not asked, for they may be gone too. */
 function endSessions(desk: Desk): void {
   for (const grant of [...desk.sessions.grants()]) for (const session of desk.sessions.ofGrant(grant)) desk.sessions.end(session);
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : "an unknown fault";
 }

@@ -7,42 +7,28 @@ import { existsSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { auditMigrations } from "./audit/migrations.ts";
-import { type Audit, createAudit } from "./audit/writer.ts";
+import { createAudit } from "./audit/writer.ts";
+import type { OpenFolder } from "./cli/ports.ts";
 import type { Config } from "./config/config.ts";
-import { type Access, createAccess } from "./gateway/access.ts";
+import { createAccess } from "./gateway/access.ts";
 import { createGrantIndex } from "./identity/grant-index.ts";
 import { identityMigrations } from "./identity/migrations.ts";
 import { ensureOrganisation } from "./identity/organisation.ts";
-import { type Clock, createSteadyClock } from "./kernel/clock.ts";
+import { createSteadyClock } from "./kernel/clock.ts";
 import { FailureError } from "./kernel/failure.ts";
 import { limitMigrations } from "./limit/counter-table.ts";
 import { createLimits } from "./limit/create-limits.ts";
-import type { Limits } from "./limit/limits.ts";
 import { revisionMigrations } from "./revision/migrations.ts";
 import { createRevisionIndex } from "./revision/revision-index.ts";
 import { openStore } from "./store/open-store.ts";
-import type { Store } from "./store/store.ts";
 import { upstreamMigrations } from "./upstream/tables.ts";
 import { checkKeys, keyCheckMigrations } from "./vault/key-check.ts";
-import { type Keys, openKeys, TOKEN_PURPOSE } from "./vault/keys.ts";
+import { openKeys, TOKEN_PURPOSE } from "./vault/keys.ts";
 
 export const DATABASE_FILE = "sallyport.db";
 export const KEY_FILE = "master.key";
 
-export interface DataFolder {
-  readonly dir: string;
-  readonly store: Store;
-  readonly keys: Keys;
-  readonly clock: Clock;
-  readonly audit: Audit;
-  readonly limits: Limits;
-  readonly access: Access;
-  readonly organisation: string;
-  /** This open made the folder's organisation: it is the first start. */
-  readonly isNew: boolean;
-  readonly tokenKey: Uint8Array;
-  close(): Promise<void>;
-}
+export type DataFolder = OpenFolder;
 
 export interface OpenDataFolder {
   readonly dir: string;
@@ -88,7 +74,6 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
       limits: createLimits({ clock }),
       access,
       organisation: organisation.id,
-      isNew: organisation.made,
       tokenKey,
       close: () => store.close(),
     };

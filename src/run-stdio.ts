@@ -2,19 +2,15 @@
  * `sallyport run`: one stdio server wrapped for one local client, with the same engine, limits and log as the gateway. Any
  * number of them share a data folder. The command's exit code becomes ours.
  */
-import { createSecretKey } from "node:crypto";
 import { readFileSync, unwatchFile, watchFile } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { startUpkeep } from "./audit/upkeep.ts";
+import { createDesk } from "./create-desk.ts";
 import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
 import { type Access, hasChanged, type Look } from "./gateway/access.ts";
-import { ActiveCount } from "./gateway/active.ts";
-import type { Desk, Endpoint } from "./gateway/desk.ts";
-import { HoldTable } from "./gateway/holds.ts";
-import { RoundTable } from "./gateway/rounds.ts";
+import type { Endpoint } from "./gateway/desk.ts";
 import { createServedTools } from "./gateway/served-tools.ts";
-import { SessionTable } from "./gateway/session.ts";
 import { createStdioFace } from "./gateway/stdio-face.ts";
 import { createStdioLink } from "./gateway/stdio-link.ts";
 import type { GrantRecord } from "./identity/grant.ts";
@@ -33,8 +29,6 @@ import { readGeneration } from "./store/generation.ts";
 import { askServer } from "./upstream/ask-server.ts";
 import { collectTools, LIST_TIMEOUT_MS, type ServerListing } from "./upstream/list-tools.ts";
 import { type ChildExit, createChildEnvironment } from "./upstream/stdio-upstream.ts";
-import { ARGUMENT_PURPOSE } from "./vault/keys.ts";
-import { VERSION } from "./version.ts";
 
 const DRAIN_TIMEOUT_MS = 10_000;
 const POLICY_POLL_MS = 1_000;
@@ -178,21 +172,7 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
     onFailed: (message) => log.warn("server.unavailable", `The tools of \`${server}\` can't be listed: ${message}`),
   });
   const endpoint: Endpoint = { id, name: server, upstream: link, tools, scan: undefined, extraMeta: [], recordsValues: false };
-  const desk: Desk = {
-    organisation: folder.organisation,
-    version: VERSION,
-    clock: folder.clock,
-    store: folder.store,
-    limits: folder.limits,
-    audit: folder.audit,
-    access,
-    rounds: new RoundTable(),
-    sessions: new SessionTable(),
-    holds: new HoldTable(),
-    active: new ActiveCount(),
-    argumentKey: createSecretKey(folder.keys.deriveKey(ARGUMENT_PURPOSE)),
-    say: (words) => log.warn("gateway", words),
-  };
+  const desk = createDesk(folder, access, log);
   const { input, output } = options;
   const face = createStdioFace({
     desk,
