@@ -114,7 +114,8 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
     };
     session?.inFlight.set(key, { upstreamId, method: request.method, cancel });
     exchange.sentAt = performance.now();
-    relay.open = endpoint.upstream.exchange({ method: "POST", body, headers, stream: exchange.subject.kind === "listen" }, relay);
+    const stays = exchange.subject.kind === "listen";
+    relay.open = endpoint.upstream.exchange({ method: "POST", body, headers, owner: exchange.grant.id, stream: stays }, relay);
     // Hanging up cancels in the modern era; in the legacy one the call goes on.
     if (claim.era === "modern") channel.onGone(cancel);
   });

@@ -111,7 +111,7 @@ function openListening(desk: Desk, session: Session, response: ServerResponse): 
     "mcp-session-id": session.upstreamSession,
     "mcp-protocol-version": session.protocolVersion,
   };
-  relay.open = endpoint.upstream.exchange({ method: "GET", headers, stream: true }, relay);
+  relay.open = endpoint.upstream.exchange({ method: "GET", headers, owner: session.grantId, stream: true }, relay);
 }
 
 export async function endHttpSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -141,6 +141,6 @@ export async function endSession(desk: Desk, session: Session): Promise<void> {
   await new Promise<void>((resolve) => {
     const sink: AnswerSink = { onStart: () => undefined, onData: () => true, onEnd: resolve, onFault: () => resolve() };
     const signal = AbortSignal.timeout(DELETE_TIMEOUT_MS);
-    endpoint.upstream.exchange({ method: "DELETE", headers, signal }, sink);
+    endpoint.upstream.exchange({ method: "DELETE", headers, owner: grantId, signal }, sink);
   });
 }

@@ -10,7 +10,7 @@ import type { Refusal } from "../mcp/refusal.ts";
 import { keyOfId, readId } from "../mcp/request-id.ts";
 import { writeRelayed, writeRelayedResponse } from "../mcp/rewrite.ts";
 import type { AnswerSink } from "../upstream/http-upstream.ts";
-import type { Desk, Endpoint } from "./desk.ts";
+import type { Desk } from "./desk.ts";
 import type { Identified } from "./identify.ts";
 import type { Routed } from "./route.ts";
 import type { Passage, Session } from "./session.ts";
@@ -51,7 +51,7 @@ export const ONE_WAY_TIMEOUT_MS = 30_000;
  * Hands a message to the server. What the server says to it is of no interest, but that it says something is: whatever the
  * client sends next, such as its first request after `initialized`, must not overtake it.
  */
-async function tell(endpoint: Endpoint, body: Buffer, headers: Record<string, string>): Promise<void> {
+async function tell({ endpoint, grant }: Who, body: Buffer, headers: Record<string, string>): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, ONE_WAY_WAIT_MS);
     const done = (): void => {
@@ -59,7 +59,8 @@ async function tell(endpoint: Endpoint, body: Buffer, headers: Record<string, st
       resolve();
     };
     const sink: AnswerSink = { onStart: done, onData: () => true, onEnd: done, onFault: done };
-    endpoint.upstream.exchange({ method: "POST", body, headers, signal: AbortSignal.timeout(ONE_WAY_TIMEOUT_MS) }, sink);
+    const signal = AbortSignal.timeout(ONE_WAY_TIMEOUT_MS);
+    endpoint.upstream.exchange({ method: "POST", body, headers, owner: grant.id, signal }, sink);
   });
 }
 
@@ -91,7 +92,7 @@ export async function passNotification(
   if (!(await recordMessage(desk, who, session, message.method))) return end(503);
   const passage = findCancelled(session, message);
   if (passage) setTimeout(() => passage.cancel(), CANCEL_GRACE_MS).unref();
-  await tell(who.endpoint, body, headersOf(session, revision));
+  await tell(who, body, headersOf(session, revision));
   end(202);
 }
 
@@ -126,6 +127,6 @@ export async function passResponse(
   session.asks.delete(message.id.value as string);
   if (!(await recordMessage(desk, who, session, asked.method))) return end(503);
   const body = writeRelayedResponse(message, { raw: asked.raw, value: asked.raw });
-  await tell(who.endpoint, body, headersOf(session, session.protocolVersion));
+  await tell(who, body, headersOf(session, session.protocolVersion));
   end(202);
 }

@@ -33,7 +33,7 @@ export function resumeUpstream(of: { readonly session: Session | undefined; read
       "mcp-session-id": session.upstreamSession,
       "mcp-protocol-version": session.protocolVersion,
     };
-    relay.open = endpoint.upstream.exchange({ method: "GET", headers, stream: true }, relay);
+    relay.open = endpoint.upstream.exchange({ method: "GET", headers, owner: session.grantId, stream: true }, relay);
   }, wait);
   timer.unref();
   return true;

@@ -60,6 +60,8 @@ export interface UpstreamRequest {
   readonly body?: Buffer | undefined;
   /** Protocol headers, lower case; names that are not on the list are left out. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Who asks, a grant's id: what is remembered between requests is kept apart by it. Left out: the gateway itself. */
+  readonly owner?: string | undefined;
   /** The answer is a stream that stays open and may be silent for ever. */
   readonly stream?: boolean | undefined;
   /** Bytes of the answer's body that are taken; left out: the sink counts for itself. */
