@@ -51,6 +51,8 @@ export interface Exchange {
   argumentDigest: string | undefined;
   sentAt: number | undefined;
   upstreamStatus: number | undefined;
+  /** The revision in which the server answered an `initialize`. */
+  upstreamVersion: string | undefined;
 }
 
 /** A request that goes no further, and why. */

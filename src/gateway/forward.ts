@@ -20,6 +20,7 @@ import { restrictCapabilities } from "./inspect-opening.ts";
 import { openSessionOf } from "./open-session.ts";
 import { resumeUpstream } from "./resume-upstream.ts";
 import { relayServerMessage } from "./server-messages.ts";
+import { sessionHeaders } from "./session.ts";
 import type { EventStream } from "./stream.ts";
 
 let nextUpstreamId = 1;
@@ -49,9 +50,7 @@ export function writeRequestFor(desk: Desk, exchange: Exchange, upstreamId: numb
 function setOpening(desk: Desk, exchange: Exchange, set: Record<string, Json>): void {
   const { params } = exchange.request;
   const requested = params && readMember(params, "protocolVersion");
-  const revision = chooseLegacyRevision(typeof requested === "string" ? requested : "");
-  // HTTP was another transport in 2024-11-05; over this one its clients are spoken to in the revision after it.
-  set["protocolVersion"] = revision === "2024-11-05" ? "2025-03-26" : revision;
+  set["protocolVersion"] = chooseLegacyRevision(typeof requested === "string" ? requested : "");
   set["capabilities"] = restrictCapabilities(params && readMember(params, "capabilities"));
   set["clientInfo"] = asData({ name: "sallyport", version: desk.version });
 }
@@ -74,8 +73,8 @@ function headersFor(exchange: Exchange): Record<string, string> {
     Object.assign(headers, createRequestHeaders(mirrored));
     return headers;
   }
-  if (request.method !== "initialize") headers["mcp-protocol-version"] = session?.protocolVersion ?? exchange.revision;
-  if (session) headers["mcp-session-id"] = session.upstreamSession;
+  if (session) return Object.assign(headers, sessionHeaders(session));
+  if (request.method !== "initialize") headers["mcp-protocol-version"] = exchange.revision;
   return headers;
 }
 

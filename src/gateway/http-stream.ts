@@ -13,7 +13,7 @@ import { sendProblem } from "./http-face.ts";
 import type { Identified } from "./identify.ts";
 import { resumeUpstream } from "./resume-upstream.ts";
 import { relayOn } from "./server-messages.ts";
-import type { Session } from "./session.ts";
+import { type Session, sessionHeaders } from "./session.ts";
 import { readEventId } from "./stream.ts";
 
 /** A GET stream that lost its client is kept open towards the server for so long. */
@@ -106,11 +106,7 @@ function openListening(desk: Desk, session: Session, response: ServerResponse): 
     });
   };
   linger(response);
-  const headers = {
-    accept: "text/event-stream",
-    "mcp-session-id": session.upstreamSession,
-    "mcp-protocol-version": session.protocolVersion,
-  };
+  const headers = { accept: "text/event-stream", ...sessionHeaders(session) };
   relay.open = endpoint.upstream.exchange({ method: "GET", headers, owner: session.grantId, stream: true }, relay);
 }
 
@@ -123,7 +119,7 @@ export async function endHttpSession(desk: Desk, who: Identified, request: Incom
 
 /** Tells the server, waits for it no longer than the bound, and ends ours in any case. */
 export async function endSession(desk: Desk, session: Session): Promise<void> {
-  const headers = { "mcp-session-id": session.upstreamSession, "mcp-protocol-version": session.protocolVersion };
+  const headers = sessionHeaders(session);
   const { grantId, endpoint } = session;
   desk.sessions.end(session);
   await desk.store

@@ -2,17 +2,15 @@
  * The answers that open a conversation, `initialize` and `server/discover`: the gateway names itself, and what it does
  * not let through is not advertised. A session of the upstream's becomes one of ours.
  */
-import { createJsonObject, isJsonObject, type Json, type JsonObject, printJson } from "../kernel/json.ts";
+import { createJsonObject, isJsonObject, type Json, type JsonObject, printJson, readMember } from "../kernel/json.ts";
 import type { ResultAnswer } from "../mcp/answer.ts";
 import { asData } from "../mcp/refusal.ts";
 import { readAnswerMember, writeEditedResult } from "../mcp/relay.ts";
-import { isLegacyRevision, isModernRevision } from "../mcp/revisions.ts";
+import { isLegacyRevision, isModernRevision, type Revision } from "../mcp/revisions.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Inspected, inspectFault } from "./inspect.ts";
 
-/** The oldest revision over HTTP that is spoken; before it HTTP was another transport. */
-const OLDEST_HTTP_REVISION = "2025-03-26";
 const UNBRIDGED_EXTENSIONS: ReadonlySet<string> = new Set(["io.modelcontextprotocol/tasks"]);
 
 /** Capabilities, either side's, without those that the gateway does not let through. */
@@ -34,14 +32,25 @@ export function serverInfoOf(desk: Desk, exchange: Exchange): JsonObject {
   return asData({ name: exchange.endpoint.name, version: desk.version });
 }
 
+/**
+ * A server may answer in a newer revision than the client asked for. What the newer legacy revisions added is for those
+ * who look for it, so the client is spoken to in its own.
+ */
+function versionForClient({ request }: Exchange, version: Revision): Revision {
+  const requested = request.params && readMember(request.params, "protocolVersion");
+  return typeof requested === "string" && isLegacyRevision(requested) && requested < version ? requested : version;
+}
+
 export function inspectOpening(desk: Desk, exchange: Exchange, bytes: Buffer, answer: ResultAnswer): Inspected {
   const capabilities = printJson(restrictCapabilities(readAnswerMember(answer, bytes, "capabilities")));
   if (exchange.request.method === "initialize") {
     const version = readAnswerMember(answer, bytes, "protocolVersion");
-    if (typeof version !== "string" || !isLegacyRevision(version) || version < OLDEST_HTTP_REVISION) {
+    if (typeof version !== "string" || !isLegacyRevision(version)) {
       return { ...inspectFault(exchange, "not_mcp", "unknown"), code: "upstream_unsupported" };
     }
-    const set = { capabilities, serverInfo: printJson(serverInfoOf(desk, exchange)) };
+    exchange.upstreamVersion = version;
+    const protocolVersion = JSON.stringify(versionForClient(exchange, version));
+    const set = { protocolVersion, capabilities, serverInfo: printJson(serverInfoOf(desk, exchange)) };
     return { outcome: "ok", status: 200, message: writeEditedResult(exchange.request.id, answer, bytes, { set }) };
   }
   const versions = readAnswerMember(answer, bytes, "supportedVersions");

@@ -13,7 +13,7 @@ import type { AnswerSink } from "../upstream/http-upstream.ts";
 import type { Desk } from "./desk.ts";
 import type { Identified } from "./identify.ts";
 import type { Routed } from "./route.ts";
-import type { Passage, Session } from "./session.ts";
+import { type Passage, type Session, sessionHeaders } from "./session.ts";
 import { wordsOf } from "./spend.ts";
 
 type Who = Pick<Identified, "grant" | "endpoint">;
@@ -65,13 +65,11 @@ async function tell({ endpoint, grant }: Who, body: Buffer, headers: Record<stri
 }
 
 function headersOf(session: Session | undefined, revision: string): Record<string, string> {
-  const headers: Record<string, string> = {
+  return {
     "content-type": "application/json",
     accept: "application/json, text/event-stream",
-    "mcp-protocol-version": session?.protocolVersion ?? revision,
+    ...(session ? sessionHeaders(session) : { "mcp-protocol-version": revision }),
   };
-  if (session) headers["mcp-session-id"] = session.upstreamSession;
-  return headers;
 }
 
 /** A request that was cancelled may still have its answer, for the two can cross; after this nobody waits for it. */

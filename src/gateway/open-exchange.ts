@@ -52,6 +52,7 @@ export function openExchange(
     argumentDigest: undefined,
     sentAt: undefined,
     upstreamStatus: undefined,
+    upstreamVersion: undefined,
   };
 }
 

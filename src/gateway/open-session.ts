@@ -27,6 +27,7 @@ export function openSessionOf(desk: Desk, exchange: Exchange, upstreamSession: s
         serverId: exchange.endpoint.id,
         upstreamSession,
         protocolVersion: revision,
+        upstreamVersion: exchange.upstreamVersion ?? revision,
         client: clientOf(exchange),
         nowMs: desk.clock.now(),
         endpoint: exchange.endpoint,

@@ -4,7 +4,7 @@
  */
 import type { AnswerRelay } from "./answer-relay.ts";
 import type { Endpoint } from "./desk.ts";
-import type { Session } from "./session.ts";
+import { type Session, sessionHeaders } from "./session.ts";
 
 export const MAX_RESUMES = 1_000;
 export const MIN_RESUME_WAIT_MS = 100;
@@ -27,12 +27,7 @@ export function resumeUpstream(of: { readonly session: Session | undefined; read
       relay.giveUp("no_answer");
       return;
     }
-    const headers = {
-      accept: "text/event-stream",
-      "last-event-id": lastEventId,
-      "mcp-session-id": session.upstreamSession,
-      "mcp-protocol-version": session.protocolVersion,
-    };
+    const headers = { accept: "text/event-stream", "last-event-id": lastEventId, ...sessionHeaders(session) };
     relay.open = endpoint.upstream.exchange({ method: "GET", headers, owner: session.grantId, stream: true }, relay);
   }, wait);
   timer.unref();

@@ -39,7 +39,10 @@ export interface Session {
   readonly grantId: string;
   readonly serverId: string;
   readonly upstreamSession: string;
+  /** The revision that the client speaks with us. */
   readonly protocolVersion: string;
+  /** The revision that we speak with the server. */
+  readonly upstreamVersion: string;
   readonly client: { readonly name?: string | undefined; readonly version?: string | undefined };
   readonly endpoint: Endpoint;
   lastUsedMs: number;
@@ -61,11 +64,23 @@ export interface Session {
   readonly closers: Set<() => void>;
 }
 
+/** Since this revision a session's requests name it in a header; what knew no header may stumble over one. */
+const NAMED_SINCE = "2025-03-26";
+
+/** The headers by which a server knows a session of ours. */
+export function sessionHeaders({ upstreamSession, upstreamVersion }: Session): Record<string, string> {
+  return {
+    ...(upstreamVersion < NAMED_SINCE ? {} : { "mcp-protocol-version": upstreamVersion }),
+    ...(upstreamSession === "" ? {} : { "mcp-session-id": upstreamSession }),
+  };
+}
+
 export interface SessionSeed {
   readonly grantId: string;
   readonly serverId: string;
   readonly upstreamSession: string;
   readonly protocolVersion: string;
+  readonly upstreamVersion: string;
   readonly client: Session["client"];
   readonly nowMs: number;
   readonly endpoint: Endpoint;
@@ -91,6 +106,7 @@ export class SessionTable {
       serverId: seed.serverId,
       upstreamSession: seed.upstreamSession,
       protocolVersion: seed.protocolVersion,
+      upstreamVersion: seed.upstreamVersion,
       client: seed.client,
       endpoint: seed.endpoint,
       lastUsedMs: seed.nowMs,

@@ -142,6 +142,7 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
       serverId: endpoint.id,
       upstreamSession: "",
       protocolVersion: chosen,
+      upstreamVersion: chosen,
       client: { name: text("name"), version: text("version") },
       nowMs: desk.clock.now(),
       endpoint,
