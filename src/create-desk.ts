@@ -7,6 +7,7 @@ import type { Desk } from "./gateway/desk.ts";
 import { HoldTable } from "./gateway/holds.ts";
 import { RoundTable } from "./gateway/rounds.ts";
 import { SessionTable } from "./gateway/session.ts";
+import { SseTable } from "./gateway/sse-face.ts";
 import type { Log } from "./observe/log.ts";
 import { ARGUMENT_PURPOSE } from "./vault/keys.ts";
 import { VERSION } from "./version.ts";
@@ -23,6 +24,7 @@ export function createDesk(folder: DataFolder, access: Access, log: Log): Desk {
     access,
     rounds: new RoundTable(),
     sessions: new SessionTable(),
+    sse: new SseTable(),
     holds: new HoldTable(),
     active: new ActiveCount(),
     argumentKey: createSecretKey(folder.keys.deriveKey(ARGUMENT_PURPOSE)),

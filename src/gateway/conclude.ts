@@ -3,21 +3,20 @@
  * is handed to the log's next group before the client has its answer; nobody waits for the disk a second time.
  */
 import type { Arrival } from "./answer-relay.ts";
-import type { Channel } from "./channel.ts";
+import type { AnswerStream, Channel } from "./channel.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Inspected, inspect, inspectFault } from "./inspect.ts";
 import { appendOutcome, type OutcomeFacts } from "./record.ts";
 import { writeGone } from "./reply.ts";
 import { wordsOf } from "./spend.ts";
-import type { EventStream } from "./stream.ts";
 
 export async function conclude(
   desk: Desk,
   exchange: Exchange,
   arrival: Arrival,
   channel: Channel,
-  stream: EventStream | undefined,
+  stream: AnswerStream | undefined,
 ): Promise<void> {
   let inspected: Inspected;
   try {

@@ -15,6 +15,7 @@ import type { HoldTable } from "./holds.ts";
 import type { RoundTable } from "./rounds.ts";
 import type { ServedTools } from "./served-tools.ts";
 import type { SessionTable } from "./session.ts";
+import type { SseTable } from "./sse-face.ts";
 
 /** One server of the configuration, as the gateway serves it. */
 export interface Endpoint {
@@ -40,6 +41,7 @@ export interface Desk {
   readonly access: Access;
   readonly rounds: RoundTable;
   readonly sessions: SessionTable;
+  readonly sse: SseTable;
   readonly holds: HoldTable;
   readonly active: ActiveCount;
   /** Key of the digests of arguments in the log. */

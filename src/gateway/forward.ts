@@ -12,7 +12,7 @@ import { keyOfId } from "../mcp/request-id.ts";
 import { chooseLegacyRevision } from "../mcp/revisions.ts";
 import { type HeldMember, writeForwarded } from "../mcp/rewrite.ts";
 import { AnswerRelay, type Arrival } from "./answer-relay.ts";
-import type { Channel } from "./channel.ts";
+import type { AnswerStream, Channel } from "./channel.ts";
 import { conclude } from "./conclude.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
@@ -21,7 +21,6 @@ import { openSessionOf } from "./open-session.ts";
 import { resumeUpstream } from "./resume-upstream.ts";
 import { relayServerMessage } from "./server-messages.ts";
 import { sessionHeaders } from "./session.ts";
-import type { EventStream } from "./stream.ts";
 
 let nextUpstreamId = 1;
 
@@ -83,7 +82,7 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
   const { session, endpoint, claim, request } = exchange;
   const { body, headers } = writeRequestFor(desk, exchange, upstreamId);
   const key = keyOfId(request.id);
-  let stream: EventStream | undefined;
+  let stream: AnswerStream | undefined;
   let upstreamSession: string | undefined;
 
   return new Promise((resolve, reject) => {
@@ -91,7 +90,10 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
       session?.inFlight.delete(key);
       conclude(desk, exchange, arrival, withSession(channel), stream).then(resolve, reject);
     };
-    const withSession = (to: Channel): Channel => (upstreamSession === undefined ? to : openSessionOf(desk, exchange, upstreamSession, to));
+    const withSession = (to: Channel): Channel => {
+      if (request.method !== "initialize" || (upstreamSession === undefined && to.isConnection !== true)) return to;
+      return openSessionOf(desk, exchange, upstreamSession ?? "", to);
+    };
     const relay = new AnswerRelay({
       upstreamId,
       onStart(status, answered, kind) {

@@ -15,6 +15,7 @@ import { openExchange, prepare, renew, underWay } from "./open-exchange.ts";
 import { pass } from "./pipeline.ts";
 import { receive } from "./receive.ts";
 import { route } from "./route.ts";
+import { createSseChannel, hearServer, openSse, opensSse, readConnectionId } from "./sse-face.ts";
 
 export interface HttpFace {
   readonly desk: Desk;
@@ -47,6 +48,8 @@ export async function serveHttp(face: HttpFace, server: string, request: Incomin
     const who = await identify(desk, face.gate, request, server);
     if (who.kind === "turned") return await turnAway(face, who, request, response);
     if (request.method === "POST") return await servePost(face, who, request, response, startedAt);
+    if (request.method === "GET" && opensSse(request))
+      return openSse(desk, who, request, response) ? undefined : sendProblem(response, 503);
     if (request.method === "GET") return await openHttpStream(desk, who, request, response);
     if (request.method === "DELETE") return await endHttpSession(desk, who, request, response);
     sendProblem(response, 405, { allow: "POST, GET, DELETE" });
@@ -80,15 +83,20 @@ async function servePost(
   startedAt: number,
 ): Promise<void> {
   const { desk } = face;
+  const named = readConnectionId(request);
+  const connection = named === undefined ? undefined : desk.sse.find(named, who.grant.id, who.endpoint.id);
+  if (named !== undefined && !connection) return sendProblem(response, 404, request.complete ? {} : { connection: "close" });
   const message = await receive(request);
   if (message === undefined) {
     response.destroy();
     return;
   }
   if (isRefusal(message)) return await refuseMessage(desk, who, message, request, response);
-  if (message.kind === "response")
-    return await passResponse(desk, who, message, request.rawHeaders, (status) => endOneWay(response, status));
-  const routed = route(desk, who, message, request.rawHeaders);
+  // A client of the old transport is known by its connection, as one of the new is by its header.
+  const session = connection?.session;
+  const rawHeaders = session ? [...request.rawHeaders, "mcp-session-id", session.id] : request.rawHeaders;
+  if (message.kind === "response") return await passResponse(desk, who, message, rawHeaders, (status) => endOneWay(response, status));
+  const routed = route(desk, who, message, rawHeaders);
   if (isRefusal(routed)) {
     if (message.kind === "request" || routed.code !== ERROR_CODES.methodNotFound)
       return await refuseMessage(desk, who, routed, request, response);
@@ -97,18 +105,25 @@ async function servePost(
     return endOneWay(response, 202);
   }
   if (message.kind === "notification") {
-    return await passNotification(desk, who, routed, message, (status) => endOneWay(response, status));
+    await passNotification(desk, who, routed, message, (status) => endOneWay(response, status));
+    if (connection && message.method === "notifications/initialized") hearServer(desk, connection);
+    return;
   }
-  const exchange = openExchange(desk, who, routed, message, request.rawHeaders, startedAt);
+  const exchange = openExchange(desk, who, routed, message, rawHeaders, startedAt);
   if (isRefusal(exchange)) return await refuseMessage(desk, who, exchange, request, response);
   await prepare(desk, exchange);
-  const channel = new HttpChannel(desk, request, response, routed.session, { bearer: who.bearer, grantId: who.grant.id });
+  if (connection) endOneWay(response, 202);
+  const channel = connection
+    ? createSseChannel(desk, who, connection)
+    : new HttpChannel(desk, request, response, routed.session, { bearer: who.bearer, grantId: who.grant.id });
   await underWay(
     desk,
     exchange,
     async () => await pass(desk, exchange, channel, (stale) => renew(desk, stale)),
     async (refusal) => {
-      await refuseMessage(desk, who, refusal, request, response);
+      if (!connection) return await refuseMessage(desk, who, refusal, request, response);
+      await recordRefusal(desk, who, refusal);
+      channel.answer(refusal.status, writeRefusal(refusal));
     },
   );
 }

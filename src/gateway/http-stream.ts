@@ -4,15 +4,13 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readMcpHeaders } from "../mcp/headers.ts";
-import { isModernRevision, isRevision, LATEST_LEGACY } from "../mcp/revisions.ts";
+import { isModernRevision } from "../mcp/revisions.ts";
 import type { AnswerSink } from "../upstream/http-upstream.ts";
-import { AnswerRelay } from "./answer-relay.ts";
 import type { Desk } from "./desk.ts";
 import { attachResponse, createSessionStream } from "./http-channel.ts";
 import { sendProblem } from "./http-face.ts";
 import type { Identified } from "./identify.ts";
-import { resumeUpstream } from "./resume-upstream.ts";
-import { relayOn } from "./server-messages.ts";
+import { listenUpstream } from "./listen-upstream.ts";
 import { type Session, sessionHeaders } from "./session.ts";
 import { readEventId } from "./stream.ts";
 
@@ -59,46 +57,7 @@ export async function openHttpStream(desk: Desk, who: Identified, request: Incom
 }
 
 function openListening(desk: Desk, session: Session, response: ServerResponse): void {
-  const { endpoint } = session;
   const stream = createSessionStream(session);
-  const revision = isRevision(session.protocolVersion) ? session.protocolVersion : LATEST_LEGACY;
-  const end = (): void => {
-    if (stream.ended) return;
-    stream.end();
-    session.closers.delete(end);
-    if (session.listening === stream) {
-      session.listening = undefined;
-      session.linger = undefined;
-    }
-    session.streams.delete(stream.id);
-    relay.open?.cancel();
-    relay.giveUp("cancelled");
-  };
-  const relay = new AnswerRelay({
-    upstreamId: undefined,
-    onStart(status, _headers, kind) {
-      // Asked for again after it broke off, it goes on where it was.
-      if (kind === "events" && session.listening === stream) return;
-      if (kind === "events") {
-        session.listening = stream;
-        session.lastListening = stream.id;
-        session.linger = linger;
-        attachResponse(response, stream, 0);
-        return;
-      }
-      if (status === 404) desk.sessions.end(session);
-      sendProblem(response, status === 404 ? 404 : 405, { allow: "POST, DELETE" });
-      end();
-    },
-    onMessage: (bytes, kind) => relayOn(desk, { endpoint, revision, session }, stream, bytes, kind, () => relay.open?.resume()),
-    onArrival() {
-      if (!response.headersSent) sendProblem(response, 503);
-      end();
-    },
-    onCut: (cut) => resumeUpstream({ session, endpoint }, cut),
-    onDropped: (reason) => desk.say(`A message of the server ${endpoint.name} was dropped: ${reason}.`),
-  });
-  session.closers.add(end);
   const linger = (to: ServerResponse): void => {
     to.on("close", () => {
       const leave = (): void => (stream.attached ? undefined : end());
@@ -106,8 +65,25 @@ function openListening(desk: Desk, session: Session, response: ServerResponse): 
     });
   };
   linger(response);
-  const headers = { accept: "text/event-stream", ...sessionHeaders(session) };
-  relay.open = endpoint.upstream.exchange({ method: "GET", headers, owner: session.grantId, stream: true }, relay);
+  const end = listenUpstream(desk, session, stream, {
+    opened() {
+      // Asked for again after it broke off, it goes on where it was.
+      if (session.listening === stream) return;
+      session.listening = stream;
+      session.lastListening = stream.id;
+      session.linger = linger;
+      attachResponse(response, stream, 0);
+    },
+    refused: (status) => sendProblem(response, status, status === 405 ? { allow: "POST, DELETE" } : {}),
+    ended() {
+      stream.end();
+      if (session.listening === stream) {
+        session.listening = undefined;
+        session.linger = undefined;
+      }
+      session.streams.delete(stream.id);
+    },
+  });
 }
 
 export async function endHttpSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -6,9 +6,12 @@ import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 
 const MAX_SESSION_ID_CHARACTERS = 1024;
-const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
+const VISIBLE_ASCII = /^[\x21-\x7e]*$/;
 
-/** The channel for the answer to `initialize`: a good answer opens the session and carries its id. */
+/**
+ * The channel for the answer to `initialize`: a good answer opens the session and carries its id. `upstreamSession` is
+ * empty where the server keeps none.
+ */
 export function openSessionOf(desk: Desk, exchange: Exchange, upstreamSession: string, channel: Channel): Channel {
   if (upstreamSession.length > MAX_SESSION_ID_CHARACTERS || !VISIBLE_ASCII.test(upstreamSession)) return channel;
   return {

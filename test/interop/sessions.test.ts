@@ -101,8 +101,8 @@ describe("a session", () => {
     const answered = await post(at, call("a", "echo", { text: "no session" }), { token: ALICE });
     expect(answered.headers.get("content-type")).toBe("application/json");
     expect(answered.messages).toEqual([{ jsonrpc: "2.0", id: "a", result: { content: [{ type: "text", text: "no session" }] } }]);
-    const listening = await fetch(at, { headers: { authorization: `Bearer ${ALICE}`, accept: "text/event-stream" } });
-    expect(listening.status).toBe(405);
+    const headers = { authorization: `Bearer ${ALICE}`, accept: "text/event-stream", "mcp-protocol-version": "2025-11-25" };
+    expect((await fetch(at, { headers })).status).toBe(405);
   });
 });
 
