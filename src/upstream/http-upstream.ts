@@ -57,6 +57,8 @@ export interface AnswerSink {
 
 export interface UpstreamRequest {
   readonly method: "POST" | "GET" | "DELETE";
+  /** Another place on the same host, path and query; left out: the server's own address. */
+  readonly path?: string | undefined;
   readonly body?: Buffer | undefined;
   /** Protocol headers, lower case; names that are not on the list are left out. */
   readonly headers: Readonly<Record<string, string>>;
@@ -143,7 +145,7 @@ export function createHttpUpstream(options: HttpUpstreamOptions): HttpUpstream {
       else {
         const pool = request.stream === true ? (streams ??= openPool(MAX_STREAM_CONNECTIONS, 0)) : calls;
         const dispatched: Dispatcher.DispatchOptions = {
-          path,
+          path: request.path ?? path,
           method: request.method,
           headers: selectHeaders(request.headers),
           body: request.body ?? null,
