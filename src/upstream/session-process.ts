@@ -71,6 +71,10 @@ export class SessionProcess {
     return this.#link.child.pid;
   }
 
+  get isRunning(): boolean {
+    return this.#link.child.isRunning;
+  }
+
   /** Nobody waits for anything of it and nobody listens. */
   get isIdle(): boolean {
     return this.isOpen && this.#link.waiting === 0 && this.#listening === undefined;

@@ -82,16 +82,19 @@ export class SessionProcesses {
       onExit: (exit, isOpen) => this.#takeExit(session, exit, isOpen),
     });
     this.#sessions.set(id, session);
-    // Whatever ends the opening without a session ends its process too.
+    // Whatever ends the opening without a session ends its process too; one that has ended by itself is told of there.
+    const giveUp = (): void => {
+      if (!session.isOpen && session.isRunning) this.#end(session);
+    };
     const closing: AnswerSink = {
       onStart: (status, headers) => sink.onStart(status, headers),
       onData: (chunk) => sink.onData(chunk),
       onEnd: () => {
-        if (!session.isOpen) this.#end(session);
+        giveUp();
         sink.onEnd();
       },
       onFault: (fault) => {
-        if (!session.isOpen) this.#end(session);
+        giveUp();
         sink.onFault(fault);
       },
     };
@@ -148,12 +151,8 @@ export class SessionProcesses {
 
   #takeExit(session: SessionProcess, exit: ChildExit, isOpen: boolean): void {
     if (!this.#sessions.delete(session.id)) return;
-    if (isOpen) {
-      this.#options.log.ended(exit, undefined);
-      return;
-    }
-    const waitMs = this.#pace.next(0);
-    this.#downUntilMs = this.#options.now() + waitMs;
+    // What fails to start is not started as often as clients ask.
+    if (!isOpen) this.#downUntilMs = this.#options.now() + this.#pace.next(0);
     this.#options.log.ended(exit, undefined);
   }
 

@@ -131,7 +131,7 @@ export class StdioLink implements HttpUpstream {
     return call;
   }
 
-  /** As every server is asked; here nothing is told apart but requests and what needs no answer. */
+  /** As every server is asked; whoever asks this way waits as long as it wants. */
   exchange(request: UpstreamRequest, sink: AnswerSink): OpenExchange {
     const posted = request.body && readPosted(request.body);
     if (!posted) return refuse(sink, { reason: "unsendable", sent: "not_sent", detail: "there is no message to write" });
@@ -140,7 +140,7 @@ export class StdioLink implements HttpUpstream {
         return refuse(sink, { reason: "closed", sent: "not_sent", detail: "the process does not take messages" });
       return answer(sink, 202);
     }
-    const asked = this.ask(posted, request, sink);
+    const asked = this.ask(posted, request, sink, { timeoutMs: null });
     return asked instanceof StdioCall ? asked : refuse(sink, asked);
   }
 
