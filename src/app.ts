@@ -100,7 +100,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
   const { log, env } = options;
   if (config) await putIntoForce(folder, config);
   await demo?.issue();
-  const table = new EndpointTable(folder, VERSION, log);
+  const table = new EndpointTable(folder, VERSION, log, env);
   stoppers.push(() => table.close());
   await folder.access.look();
   await table.apply(config?.servers ?? []);

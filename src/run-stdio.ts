@@ -141,9 +141,7 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
   const access = createRunAccess(folder, grant, policy);
   const exited = Promise.withResolvers<ChildExit>();
   const link = createStdioLink({
-    command: options.command,
-    args: options.args,
-    environment: createChildEnvironment(options.env, {}),
+    child: { command: options.command, args: options.args, environment: createChildEnvironment(options.env, {}) },
     onMessage: (bytes, kind) => face.takeServerMessage(bytes, kind),
     onStderr: (line) => log.info("server.stderr", line, { server }),
     onDropped: (reason) => log.warn("server.dropped", `A message of the server was dropped: ${reason}.`),

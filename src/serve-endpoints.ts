@@ -1,6 +1,6 @@
 /**
- * The servers of a configuration as the gateway serves them: an address guard, pinned connections, a credential scan and
- * a tool snapshot each. A changed entry gets new connections; what did not change keeps its own.
+ * The servers of a configuration as the gateway serves them: an address guard and pinned connections, or a process; a
+ * credential scan and a tool snapshot each. A changed entry gets new connections; what did not change keeps its own.
  */
 import type { ServerConfig } from "./config/config.ts";
 import type { DataFolder } from "./data-folder.ts";
@@ -10,11 +10,12 @@ import type { Log } from "./observe/log.ts";
 import { listServers } from "./revision/server.ts";
 import { createAddressGuard, resolveBySystem } from "./upstream/address-guard.ts";
 import { createCredentialScan, MAX_SECRETS } from "./upstream/credential-scan.ts";
-import { createHttpUpstream } from "./upstream/http-upstream.ts";
+import { createHttpUpstream, type HttpUpstream } from "./upstream/http-upstream.ts";
 import { listServerTools } from "./upstream/list-tools.ts";
 import type { Observation } from "./upstream/observe-list.ts";
 import { listServerSecrets } from "./upstream/server-secrets.ts";
 import type { EraVerdict } from "./upstream/server-session.ts";
+import { createStdioServer } from "./upstream/stdio-server.ts";
 
 export const CLIENT_NAME = "sallyport";
 
@@ -29,12 +30,14 @@ export class EndpointTable {
   readonly #folder: DataFolder;
   readonly #version: string;
   readonly #log: Log;
+  readonly #env: Readonly<Record<string, string | undefined>>;
   #served = new Map<string, Served>();
 
-  constructor(folder: DataFolder, version: string, log: Log) {
+  constructor(folder: DataFolder, version: string, log: Log, env: Readonly<Record<string, string | undefined>>) {
     this.#folder = folder;
     this.#version = version;
     this.#log = log;
+    this.#env = env;
   }
 
   /** Makes what is served equal to the configuration; a server that is new is looked at in the background. */
@@ -64,8 +67,10 @@ export class EndpointTable {
 
   #open(id: string, config: ServerConfig): Endpoint {
     const { clock, store } = this.#folder;
-    const guard = createAddressGuard({ allow: config.networkAllow, resolve: resolveBySystem });
-    const upstream = createHttpUpstream({ url: config.url, headers: config.headers, guard });
+    const { url, headers, command } = config;
+    const found = listServerSecrets({ url, headers, environment: command?.env });
+    const secrets = [...new Set([...config.credentials, ...found])];
+    const upstream = this.#openUpstream(config, secrets);
     let known: EraVerdict | undefined;
     const list = async (): Promise<Awaited<ReturnType<typeof listServerTools>>> => {
       const clientInfo = { name: CLIENT_NAME, version: this.#version };
@@ -83,8 +88,7 @@ export class EndpointTable {
       onObserved: (observation) => this.#tell(config.name, observation),
       onFailed: (message) => this.#log.warn("server.unavailable", `The tools of \`${config.name}\` can't be listed: ${message}`),
     });
-    const secrets = new Set([...config.credentials, ...listServerSecrets({ url: config.url, headers: config.headers })]);
-    const scan = createCredentialScan([...secrets].slice(0, MAX_SECRETS));
+    const scan = createCredentialScan(secrets.slice(0, MAX_SECRETS));
     return {
       id,
       name: config.name,
@@ -94,6 +98,15 @@ export class EndpointTable {
       extraMeta: config.meta,
       recordsValues: config.recordsValues,
     };
+  }
+
+  #openUpstream(config: ServerConfig, secrets: readonly string[]): HttpUpstream {
+    const { name, url, headers, command } = config;
+    if (command === undefined) {
+      return createHttpUpstream({ url, headers, guard: createAddressGuard({ allow: config.networkAllow, resolve: resolveBySystem }) });
+    }
+    const clientInfo = { name: CLIENT_NAME, version: this.#version };
+    return createStdioServer({ ...command, name, ownEnv: this.#env, secrets, clientInfo, log: this.#log });
   }
 
   #tell(name: string, observation: Observation): void {

@@ -7,7 +7,8 @@ import { isJsonList, isJsonObject, type Json, type JsonObject, readMember } from
 import type { ToolClass } from "../policy/decision.ts";
 import type { PolicyDocument } from "../policy/document.ts";
 import { listBonds, memberObject, textOf } from "./check-references.ts";
-import type { Config, ConfigSource, GrantConfig, ServerConfig } from "./config.ts";
+import type { CommandConfig, Config, ConfigSource, GrantConfig, ServerConfig } from "./config.ts";
+import { isPlainValue } from "./plain-value.ts";
 
 /** Shorter texts occur by chance, and an answer that holds one is not suspicious. */
 const MIN_CREDENTIAL_CHARACTERS = 8;
@@ -42,7 +43,7 @@ export function buildConfig(parts: ConfigParts): Config {
     },
     storeFile: store === undefined ? undefined : path.resolve(folder, store.slice("sqlite:".length)),
     keyFile: keyFile === undefined ? undefined : path.resolve(folder, keyFile),
-    servers: Object.entries(memberObject(document, "servers")).map(([name, server]) => buildServer(name, server, parts.replaced)),
+    servers: Object.entries(memberObject(document, "servers")).map(([name, server]) => buildServer(name, server, parts.replaced, folder)),
     policies: [...parts.policies].map(([name, policy]) => ({
       name,
       server: textOf(memberObject(document, "policies")[name], "server") ?? "",
@@ -56,16 +57,18 @@ export function buildConfig(parts: ConfigParts): Config {
   });
 }
 
-function buildServer(name: string, server: Json, replaced: ConfigParts["replaced"]): ServerConfig {
+function buildServer(name: string, server: Json, replaced: ConfigParts["replaced"], folder: string): ServerConfig {
   const upstream = memberObject(server, "upstream");
   const headers = mapTexts(memberObject(upstream, "headers"));
   const url = textOf(upstream, "url") ?? "";
+  const own = `/servers/${name}/upstream/`;
   const fromEnvironment = [...replaced]
-    .filter(([pointer]) => pointer.startsWith(`/servers/${name}/upstream/`))
-    .flatMap(([, values]) => values);
+    .filter(([pointer]) => pointer.startsWith(own))
+    .flatMap(([pointer, values]) => (isOfProcess(pointer.slice(own.length)) ? values.filter((value) => !isPlainValue(value)) : values));
   return {
     name,
     url,
+    command: buildCommand(upstream, folder),
     headers,
     credentials: listCredentials(headers, url, fromEnvironment),
     networkAllow: listTexts(readMember(memberObject(server, "network"), "allow")),
@@ -73,6 +76,24 @@ function buildServer(name: string, server: Json, replaced: ConfigParts["replaced
     tools: textOf(server, "tools") === "review" ? "review" : "accept",
     meta: listTexts(isJsonObject(server) ? readMember(server, "meta") : undefined),
     recordsValues: textOf(memberObject(server, "audit"), "arguments") === "values",
+  };
+}
+
+/** Paths and words are read from the environment for a process as often as credentials are. */
+function isOfProcess(pointer: string): boolean {
+  const [key, name] = pointer.split("/");
+  return key === "command" || key === "args" || key === "cwd" || (key === "env" && !CREDENTIAL_NAME.test(name ?? ""));
+}
+
+function buildCommand(upstream: JsonObject, folder: string): CommandConfig | undefined {
+  const command = textOf(upstream, "command");
+  if (command === undefined) return undefined;
+  return {
+    command,
+    args: listTexts(readMember(upstream, "args")),
+    env: mapTexts(memberObject(upstream, "env")),
+    cwd: path.resolve(folder, textOf(upstream, "cwd") ?? "."),
+    process: textOf(upstream, "process") === "session" ? "session" : "server",
   };
 }
 

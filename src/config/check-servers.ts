@@ -1,5 +1,5 @@
-/** What is wrong with a server's entry although each of its parts fits: what can't be served, and headers named twice. */
-import type { JsonObject } from "../kernel/json.ts";
+/** What is wrong with a server's entry although each of its parts fits: keys of the other kind, and headers named twice. */
+import { isJsonObject, type JsonObject } from "../kernel/json.ts";
 import { escapePointer } from "../kernel/strict-json.ts";
 import { memberObject } from "./check-references.ts";
 import type { ShapeContext } from "./check-shape.ts";
@@ -7,10 +7,10 @@ import type { ShapeContext } from "./check-shape.ts";
 export function checkServers(config: JsonObject, context: ShapeContext): void {
   for (const [name, server] of Object.entries(memberObject(config, "servers"))) {
     const upstream = memberObject(server, "upstream");
-    const pointer = `/servers/${escapePointer(name)}/upstream`;
-    if (Object.hasOwn(upstream, "command") && !Object.hasOwn(upstream, "url")) {
-      const hint = "`sallyport run --policy FILE -- COMMAND…` wraps a command for a local client.";
-      context.report(`${pointer}/command`, "Only servers with a `url` are served from a configuration file.", hint);
+    const own = `/servers/${escapePointer(name)}`;
+    const pointer = `${own}/upstream`;
+    if (Object.hasOwn(upstream, "command") && isJsonObject(server) && Object.hasOwn(server, "network")) {
+      context.report(`${own}/network`, "The key `network` goes with `url`: a server that is started has no address.", undefined, "key");
     }
     const seen = new Set<string>();
     for (const header of Object.keys(memberObject(upstream, "headers"))) {

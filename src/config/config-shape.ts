@@ -16,11 +16,13 @@ import {
   checkName,
   checkPath,
   checkPlainText,
+  checkProcessText,
   checkPublicUrl,
   checkStoreUrl,
   checkTimestamp,
   checkToken,
   checkUpstreamUrl,
+  checkVariableName,
   NAME_PATTERN,
 } from "./text-checks.ts";
 
@@ -30,6 +32,8 @@ export const MAX_POLICIES = 10_000;
 export const MAX_FILE_GRANTS = 50_000;
 const MAX_LIST = 1000;
 const MAX_TAGS = 64;
+/** Answers are searched for what they hold. */
+const MAX_VARIABLES = 32;
 
 const name = (description: string): TextShape => ({ kind: "text", description, pattern: NAME_PATTERN, check: checkName });
 const plain = (description: string): TextShape => ({ kind: "text", description, check: checkPlainText });
@@ -59,7 +63,7 @@ const server: ObjectShape = {
     upstream: {
       kind: "object",
       description: "How the server is reached: an address, or a command to start.",
-      oneOf: { url: ["headers"], command: ["args", "env", "cwd"] },
+      oneOf: { url: ["headers"], command: ["args", "env", "cwd", "process"] },
       keys: {
         url: { kind: "text", description: "The address of its Streamable HTTP endpoint.", check: checkUpstreamUrl },
         headers: {
@@ -69,16 +73,27 @@ const server: ObjectShape = {
           values: { kind: "text", description: "Its value.", check: checkHeaderValue },
           max: MAX_TAGS,
         },
-        command: plain("The program to start."),
-        args: { kind: "list", description: "Its arguments.", items: { kind: "text", description: "One argument." }, max: MAX_LIST },
-        env: {
-          kind: "map",
-          description: "Its environment; nothing else of ours is handed on.",
-          names: plain("A variable."),
-          values: { kind: "text", description: "What it holds." },
+        command: plain("The program to start, which speaks MCP on its standard streams. No shell reads it."),
+        args: {
+          kind: "list",
+          description: "Its arguments.",
+          items: { kind: "text", description: "One argument.", check: checkProcessText },
           max: MAX_LIST,
         },
-        cwd: path("The folder it starts in."),
+        env: {
+          kind: "map",
+          description: "Its variables; of ours it gets `PATH`, `HOME`, the language and the like, and no more.",
+          names: { kind: "text", description: "A variable.", check: checkVariableName },
+          values: { kind: "text", description: "What it holds; its credential stands here.", check: checkProcessText },
+          max: MAX_VARIABLES,
+        },
+        cwd: path("The folder it starts in; a relative path starts at this file's folder, and so it does where this is left out."),
+        process: {
+          kind: "text",
+          description:
+            "`server` (left out): one process that all clients share, and that can ask none of them anything. `session`: every session has its own.",
+          choices: ["server", "session"],
+        },
       },
     },
     network: {

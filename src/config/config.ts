@@ -5,9 +5,22 @@
 import type { ToolClass } from "../policy/decision.ts";
 import type { PolicyDocument } from "../policy/document.ts";
 
+/** A server that is started rather than reached. */
+export interface CommandConfig {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute. */
+  readonly cwd: string;
+  /** Whether all share one process, or every session of a legacy server has its own. */
+  readonly process: "server" | "session";
+}
+
 export interface ServerConfig {
   readonly name: string;
+  /** Empty where there is a command. */
   readonly url: string;
+  readonly command?: CommandConfig | undefined;
   readonly headers: Readonly<Record<string, string>>;
   /** Texts that must never come back in an answer: what the environment gave, and what credential headers hold. */
   readonly credentials: readonly string[];

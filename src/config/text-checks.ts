@@ -53,6 +53,11 @@ export const checkPlainText: TextCheck = (text) => {
 
 export const checkPath: TextCheck = (text) => (text === "" || text.includes("\0") ? "This must be a path." : undefined);
 
+/** What a process can be given as an argument or a variable. */
+export const checkProcessText: TextCheck = (text) => (text.includes("\0") ? "A NUL character can't stand here." : undefined);
+
+export const checkVariableName: TextCheck = byPattern(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "This can't be the name of a variable.");
+
 export const checkEmail: TextCheck = byPattern(/^[^\s@<>,;:"()[\]\\]{1,64}@[^\s@<>,;:"()[\]\\]{1,190}$/, "This must be an e-mail address.");
 
 export const checkToken: TextCheck = (text) => {

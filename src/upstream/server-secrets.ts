@@ -1,7 +1,9 @@
 /**
- * Which texts of a server's configuration are credentials: header values without their scheme, values of the query and
- * variables whose names say so. They are what answers are searched for; this file never prints or keeps them.
+ * Which texts of a server's configuration are credentials: header values without their scheme, values of the query, and
+ * what variables hold where it is not plainly something else. They are what answers are searched for; this file never
+ * prints or keeps them.
  */
+import { isPlainValue } from "../config/plain-value.ts";
 import { MIN_SECRET_BYTES } from "./credential-scan.ts";
 
 export interface SecretSources {
@@ -32,8 +34,29 @@ export function listServerSecrets(sources: SecretSources): string[] {
   if (sources.url !== undefined && URL.canParse(sources.url)) {
     for (const [name, value] of new URL(sources.url).searchParams) if (SECRET_NAME.test(name)) secrets.push(value);
   }
-  for (const [name, value] of Object.entries(sources.environment ?? {})) if (SECRET_NAME.test(name)) secrets.push(value);
+  secrets.push(...Object.entries(sources.environment ?? {}).flatMap(([name, value]) => listVariableSecrets(name, value)));
   return [...new Set(secrets)].filter((secret) => Buffer.byteLength(secret, "utf8") >= MIN_SECRET_BYTES);
+}
+
+/** What a variable holds is a credential unless it is plainly none. */
+function listVariableSecrets(name: string, value: string): string[] {
+  return !SECRET_NAME.test(name) && isPlainValue(value) ? [] : [value, ...listUrlSecrets(value)];
+}
+
+/** The password of an address, as it is written and as it is meant, and the values of its query. */
+function listUrlSecrets(text: string): string[] {
+  const url = URL.parse(text);
+  if (url === null) return [];
+  const named = [...url.searchParams].filter(([name]) => SECRET_NAME.test(name)).map(([, value]) => value);
+  return url.password === "" ? named : [url.password, decodeOrKeep(url.password), ...named];
+}
+
+function decodeOrKeep(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function listHeaderSecrets(name: string, value: string): string[] {

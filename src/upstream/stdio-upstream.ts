@@ -4,6 +4,7 @@
  * Ids and outstanding requests are the caller's: `onExit` says when no answer will come any more.
  */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { DEFAULT_LINE_LIMIT_BYTES, type LineItem, LineReader, writeLine } from "../mcp/stdio.ts";
 
@@ -68,7 +69,7 @@ export function startStdioUpstream(options: StdioUpstreamOptions): StdioUpstream
     return new ChildServer(options, bounds);
   } catch (error) {
     // Some faults (an empty command, too many arguments) are thrown, others come as events.
-    const exit: ChildExit = { code: null, signal: null, failure: describeStart(error as NodeJS.ErrnoException) };
+    const exit: ChildExit = { code: null, signal: null, failure: describeStart(error as NodeJS.ErrnoException, options.cwd) };
     queueMicrotask(() => options.onExit(exit));
     return { send: () => false, pause() {}, resume() {}, pid: undefined, isRunning: false, stop: () => Promise.resolve(exit) };
   }
@@ -96,6 +97,7 @@ class ChildServer implements StdioUpstream {
       detached: process.platform !== "win32",
       windowsHide: true,
     });
+    if (this.#child.pid !== undefined) endWithUs(this.#child.pid);
     const output = new LineReader(bounds.lineBytes);
     const tell = (items: readonly LineItem[]): void => {
       for (const item of items) options.onLine(item);
@@ -115,7 +117,7 @@ class ChildServer implements StdioUpstream {
       this.#inputOpen = false;
     });
     this.#child.on("error", (error: NodeJS.ErrnoException) => {
-      if (this.#child.pid === undefined) this.#finish({ code: null, signal: null, failure: describeStart(error) });
+      if (this.#child.pid === undefined) this.#finish({ code: null, signal: null, failure: describeStart(error, options.cwd) });
     });
     this.#child.on("exit", () => {
       this.#inputOpen = false;
@@ -174,6 +176,7 @@ class ChildServer implements StdioUpstream {
     this.#inputOpen = false;
     clearTimeout(this.#drain);
     this.#signalGroup("SIGKILL");
+    if (this.#child.pid !== undefined) groups.delete(this.#child.pid);
     this.#options.onExit(exit);
     this.#exited.resolve(exit);
   }
@@ -191,6 +194,26 @@ class ChildServer implements StdioUpstream {
   }
 }
 
+/** Groups of the children that run. */
+const groups = new Set<number>();
+let isWatchingExit = false;
+
+/** Where this process ends without having stopped its children, they end with it. */
+function endWithUs(pid: number): void {
+  groups.add(pid);
+  if (isWatchingExit) return;
+  isWatchingExit = true;
+  process.once("exit", () => {
+    for (const group of groups) {
+      try {
+        process.kill(process.platform === "win32" ? group : -group, "SIGKILL");
+      } catch {
+        // Nothing is left of it.
+      }
+    }
+  });
+}
+
 /** Progress bars end their lines with a carriage return. */
 function breakAtReturns(chunk: Buffer): Buffer {
   for (let at = chunk.indexOf(0x0d); at !== -1; at = chunk.indexOf(0x0d, at + 1)) chunk[at] = 0x0a;
@@ -201,7 +224,8 @@ function readErrorLine(item: Exclude<LineItem, { kind: "invalid" }>): string {
   return item.kind === "line" ? Buffer.from(item.bytes).toString("utf8") : `${Buffer.from(item.head).toString("utf8")} …`;
 }
 
-function describeStart(error: NodeJS.ErrnoException): string {
+function describeStart(error: NodeJS.ErrnoException, cwd: string | undefined): string {
+  if (error.code === "ENOENT" && cwd !== undefined && !existsSync(cwd)) return "the folder it starts in is not there";
   if (error.code === "ENOENT") return "the command was not found";
   if (error.code === "EACCES") return "the command may not be run";
   return `the command could not be started (${error.code ?? "unknown"})`;

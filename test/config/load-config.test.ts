@@ -30,6 +30,30 @@ const FILES = { "policies/sendit.json": ALLOW_ALL };
 const SERVER = "servers: { s: { upstream: { url: 'https://s.example.com/mcp' } } }\n";
 const POLICY = "policies: { p: { server: s, document: { version: '1', default: allow } } }\n";
 
+describe("a server that is started", () => {
+  it("has its command, and a folder that begins at the file's own", async () => {
+    const config = await loadGood(
+      "servers: { a: { upstream: { command: npx } }, b: { upstream: { command: ./b, args: [-y, 'x y'], env: { A: b }, cwd: sub, process: session } } }",
+    );
+    const folder = path.dirname(config.file);
+    const none = { args: [], env: {}, cwd: folder, process: "server" };
+    expect(config.servers.map(({ url, command }) => [url, command])).toEqual([
+      ["", { command: "npx", ...none }],
+      ["", { command: "./b", args: ["-y", "x y"], env: { A: "b" }, cwd: path.join(folder, "sub"), process: "session" }],
+    ]);
+  });
+
+  it("has credentials where the environment gave some, and paths are none", async () => {
+    const env = { HOME: "/home/alice", LEVEL: "production", KEY: "k3y-of-the-server", WORD: "wordsalone" };
+    const config = await loadGood(
+      'servers: { a: { upstream: { command: "${HOME}/run", args: ["${HOME}/docs", "--key=${KEY}"], env: { LEVEL: "${LEVEL}", API_TOKEN: "${WORD}" } } } }',
+      {},
+      env,
+    );
+    expect(config.servers[0]?.credentials.toSorted()).toEqual(["k3y-of-the-server", "wordsalone"]);
+  });
+});
+
 describe("a good configuration", () => {
   it("comes to one value with everything that it says", async () => {
     const config = await loadGood(FULL, FILES);
@@ -275,15 +299,24 @@ ${POLICY}grants: { g: { server: t, policy: p, token: "\${ALICE_TOKEN}" }, h: { s
       "servers: { s: { upstream: { url: 'https://s.example.com', command: npx } } }",
       ["/servers/s/upstream/command"],
     ],
+    ["headers for a command", "servers: { s: { upstream: { command: npx, headers: {} } } }", ["/servers/s/upstream/headers"]],
     [
-      "headers for a command",
-      "servers: { s: { upstream: { command: npx, headers: {} } } }",
-      ["/servers/s/upstream/headers", "/servers/s/upstream/command"],
+      "a command for an address",
+      "servers: { s: { upstream: { url: 'https://s.example.com', process: session } } }",
+      ["/servers/s/upstream/process"],
     ],
+    ["addresses of a command", "servers: { s: { upstream: { command: npx }, network: { allow: [] } } }", ["/servers/s/network"]],
     [
-      "a command",
-      "servers: { s: { upstream: { command: npx, args: [-y, x], env: { A: b }, cwd: /srv } } }",
-      ["/servers/s/upstream/command"],
+      "what a process can't be given",
+      'servers: { s: { upstream: { command: "", args: ["a\\0b", 1], env: { "A=B": x, C: "\\0" }, process: each } } }',
+      [
+        "/servers/s/upstream/command",
+        "/servers/s/upstream/args/0",
+        "/servers/s/upstream/args/1",
+        "/servers/s/upstream/env/A=B",
+        "/servers/s/upstream/env/C",
+        "/servers/s/upstream/process",
+      ],
     ],
     [
       "credentials in an address",

@@ -25,7 +25,8 @@ const PLACES: readonly ((value: string) => string)[] = [
   (value) =>
     `servers: { s: { upstream: { url: ${value}, headers: { A: ${value} } }, tools: ${value}, classes: { t: ${value} }, meta: [${value}], audit: { arguments: ${value} } } }\nx: 1\n`,
   (value) => `servers: { s: { upstream: { url: 'https://s.example.com' }, network: { allow: [${value}] } } }\nx: 1\n`,
-  (value) => `servers: { s: { upstream: { command: ${value}, args: [${value}], env: { A: ${value} }, cwd: ${value} } } }\n`,
+  (value) =>
+    `servers: { s: { upstream: { command: ${value}, args: [${value}], env: { A: ${value} }, cwd: ${value}, process: ${value} } } }\nx: 1\n`,
   (value) => `servers: { s: { upstream: ${value} } }\n`,
   (value) => `${SERVER}policies: { p: { server: ${value}, file: ${value} } }\n`,
   (value) => `${SERVER}policies: { p: { server: s, document: ${value} } }\n`,
