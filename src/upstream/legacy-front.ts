@@ -88,8 +88,14 @@ class LegacyFront implements HttpUpstream {
     queueMicrotask(() => {
       if (signal?.aborted === true) cancel();
       if (reply.isEnded) return;
-      if (this.#closed) reply.fault({ reason: "closed", sent: "not_sent", detail: "the server's connections are closed" });
-      else running = this.#serve(request, reply);
+      if (this.#closed) return reply.fault({ reason: "closed", sent: "not_sent", detail: "the server's connections are closed" });
+      try {
+        running = this.#serve(request, reply);
+      } catch {
+        // A fault of our own ends this exchange and no other.
+        this.#onDropped("it could not be translated");
+        reply.fault({ reason: "broken", sent: "unknown", detail: "the request could not be translated" });
+      }
     });
     return { cancel, resume: () => running?.resume() };
   }

@@ -55,7 +55,10 @@ interface Legacy {
 
 const sampled = { role: "assistant" as const, model: "small", content: { type: "text" as const, text: "Hi." } };
 
-function answerElicitation(told: Told, params: { readonly message: string; readonly mode?: string | undefined }): { action: "accept"; content?: { name: string } } {
+function answerElicitation(
+  told: Told,
+  params: { readonly message: string; readonly mode?: string | undefined },
+): { action: "accept"; content?: { name: string } } {
   told.asked.push(params);
   return params.mode === "url" ? { action: "accept" } : { action: "accept", content: { name: params.message } };
 }
@@ -181,7 +184,9 @@ describe.each([
     expect(JSON.parse(await call(one, "sample"))).toEqual(sampled);
     expect(JSON.parse(await call(one, "roots"))).toEqual(ROOTS);
     expect(JSON.parse(await call(one, "everything"))).toEqual({ a: accepted("Name?"), b: sampled, c: { roots: ROOTS } });
-    expect((await one.client.readResource({ uri: "docs://asking" })).contents).toEqual([{ uri: "docs://asking", text: '{"name":"Who reads?"}' }]);
+    expect((await one.client.readResource({ uri: "docs://asking" })).contents).toEqual([
+      { uri: "docs://asking", text: '{"name":"Who reads?"}' },
+    ]);
     expect(JSON.stringify(await one.client.getPrompt({ name: "greet" }))).toContain("Hello Greet whom?");
     await one.client.close();
   });

@@ -11,14 +11,15 @@ interface Count {
   old: number;
   new: number;
   last: Change;
+  lastFrom: Listen;
 }
 
 export interface Handover {
   readonly from: Listen;
   /** Whether a change is to be told now, as the first telling of it. */
   isFirst(listen: Listen, change: Change): boolean;
-  /** Ends the old listen and tells what it owed. */
-  finish(): void;
+  /** The old listen ends before its time: what it may have owed is told, rather twice than not at all. */
+  cut(): void;
   /** Ends the old listen, and nobody is told anything. */
   drop(): void;
 }
@@ -33,11 +34,10 @@ export function createHandover(from: Listen, to: Listen, durationMs: number, onO
     from.cancel();
     return true;
   };
-  const finish = (): void => {
-    if (!end()) return;
-    onOver([...counts.values()].filter((count) => count.new > count.old).map(({ last }) => last));
+  const settle = (isOwed: (count: Count) => boolean): void => {
+    if (end()) onOver([...counts.values()].filter(isOwed).map(({ last }) => last));
   };
-  const timer = setTimeout(finish, durationMs);
+  const timer = setTimeout(() => settle((count) => count.new > count.old), durationMs);
   timer.unref();
   return {
     from,
@@ -45,15 +45,17 @@ export function createHandover(from: Listen, to: Listen, durationMs: number, onO
       if (isOver || (listen !== from && listen !== to)) return true;
       const other = (listen === from ? to : from).honoured;
       if (!other || !covers(other, change)) return true;
-      const count = counts.get(change.key) ?? { old: 0, new: 0, last: change };
+      const count = counts.get(change.key) ?? { old: 0, new: 0, last: change, lastFrom: listen };
       if (listen === from) count.old++;
       else count.new++;
       count.last = change;
+      count.lastFrom = listen;
       if (!counts.has(change.key) && counts.size >= MAX_COUNTED) return true;
       counts.set(change.key, count);
       return listen === from;
     },
-    finish,
+    // It may have told something from before the new one's time, and not yet what the new one told since.
+    cut: () => settle((count) => count.lastFrom === to),
     drop: () => void end(),
   };
 }

@@ -3,7 +3,7 @@
  * changes or it breaks, and the client's GET stream, on which its changes go out.
  *
  * Nothing is lost between two listens: the old one is heard until the new one is acknowledged, and `handoverMs` longer,
- * for what was on its way; what both tell goes out once, and what the old one owed when it ended goes out then. After a
+ * for what was on its way; what both tell goes out once, and what the old one still owed at its end goes out then. After a
  * gap (the server ended the listen, the connection broke) nobody knows what was missed, so every list and resource that is
  * listened to is told as changed. While the client does not listen, one change of each kind and resource is kept.
  */
@@ -49,8 +49,8 @@ export class ListenLine {
   #heardSinceMs = 0;
   /** Changes may have been missed since a listen was last in force. */
   #missed = false;
-  /** The filter that the server will not listen to. */
-  #hopeless: string | undefined;
+  /** The server will not listen to what is wanted now. */
+  #hopeless = false;
   #closed = false;
 
   constructor(options: LineOptions) {
@@ -64,8 +64,9 @@ export class ListenLine {
 
   /** The client's GET stream; the one before it ends. */
   attach(out: FrontReply): void {
-    this.#out?.cut();
+    const before = this.#out;
     this.#out = out;
+    before?.cut();
     out.openEvents();
     for (const [, bytes] of this.#kept) out.push(bytes);
     this.#kept.clear();
@@ -112,7 +113,7 @@ export class ListenLine {
   #adjustNow(): void {
     clearTimeout(this.#retry);
     this.#retry = undefined;
-    this.#hopeless = undefined;
+    this.#hopeless = false;
     this.#adjust();
   }
 
@@ -122,9 +123,8 @@ export class ListenLine {
     const wanted: Filter = { lists: this.#options.lists, uris: new Set(this.#uris) };
     const isWanted = (this.#out !== undefined || this.#uris.size > 0) && wanted.lists.size + wanted.uris.size > 0;
     if (!isWanted) return this.#endListens();
-    if (this.#next || this.#retry) return;
-    const key = keyOf(wanted);
-    if (this.#hopeless === key || (this.#current && keyOf(this.#current.asked) === key)) return;
+    if (this.#next || this.#retry || this.#hopeless) return;
+    if (this.#current && keyOf(this.#current.asked) === keyOf(wanted)) return;
     const { upstream, owner, speaker, bounds, onDropped } = this.#options;
     const next = new Listen({
       upstream,
@@ -144,7 +144,7 @@ export class ListenLine {
   #takeOver(next: Listen): void {
     if (this.#next !== next || !next.honoured) return;
     this.#next = undefined;
-    this.#handover?.finish();
+    this.#handover?.cut();
     const before = this.#current;
     this.#current = next;
     this.#heardSinceMs = performance.now();
@@ -169,7 +169,7 @@ export class ListenLine {
   }
 
   #takeEnd(listen: Listen, end: ListenEnd): void {
-    if (this.#handover?.from === listen) return this.#handover.finish();
+    if (this.#handover?.from === listen) return this.#handover.cut();
     if (listen === this.#next) {
       this.#next = undefined;
       this.#settle(({ uri }) => (listen.asked.uris.has(uri) ? "failed" : undefined));
@@ -181,11 +181,8 @@ export class ListenLine {
       if (performance.now() - this.#heardSinceMs > listenRetryMaxMs) this.#retryMs = listenRetryMs;
     } else return;
     const tookNothing = listen.honoured !== undefined && listen.honoured.lists.size + listen.honoured.uris.size === 0;
-    if (end === "unsupported" || (end === "ended" && tookNothing)) {
-      this.#hopeless = keyOf(listen.asked);
-      return this.#adjust();
-    }
-    this.#retryLater();
+    if (end === "unsupported" || (end === "ended" && tookNothing)) this.#hopeless = true;
+    else this.#retryLater();
   }
 
   #retryLater(): void {
