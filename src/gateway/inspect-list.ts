@@ -12,6 +12,7 @@ import type { Desk, Endpoint } from "./desk.ts";
 import { createOwnMeta } from "./edit-modern.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Inspected, inspectFault } from "./inspect.ts";
+import { listForeignMembers } from "./pair-structured.ts";
 
 const KINDS: Readonly<Record<ListJudgement, ListKind>> = {
   tool_list: "tools",
@@ -36,7 +37,8 @@ export async function filterList(desk: Desk, exchange: Exchange, bytes: Buffer, 
   const set: Record<string, Json> = claim.era === "modern" ? { resultType: "complete", ttlMs: 0, cacheScope: "private" } : {};
   const meta = claim.era === "modern" ? createOwnMeta(desk, exchange, page.result["_meta"]) : undefined;
   if (meta) set["_meta"] = meta;
-  const text = printListPage(page, keep, { set });
+  const omit = kind === "tools" && claim.era === "legacy" ? listForeignMembers : undefined;
+  const text = printListPage(page, keep, { set, omit });
   return { outcome: "ok", status: 200, message: writeResultText(exchange.request.id, text) };
 }
 

@@ -14,6 +14,7 @@ import type { Exchange } from "./exchange.ts";
 import { filterList } from "./inspect-list.ts";
 import { inspectOpening } from "./inspect-opening.ts";
 import { isMissingSubject, writeNotFound } from "./not-found.ts";
+import { planPlainResult } from "./pair-structured.ts";
 import type { Outcome } from "./record.ts";
 import { sealRound } from "./rounds.ts";
 import { refuseSession } from "./route.ts";
@@ -58,6 +59,8 @@ export async function inspect(desk: Desk, exchange: Exchange, arrival: Arrival):
     const edits = planModernEdits(desk, exchange, answer, bytes);
     if (edits) return { outcome, status: 200, message: writeEditedResult(exchange.request.id, answer, bytes, edits) };
   }
+  const plain = exchange.claim.era === "legacy" && exchange.subject.kind === "tool_call" ? planPlainResult(answer, bytes) : undefined;
+  if (plain) return { outcome, status: 200, message: writeEditedResult(exchange.request.id, answer, bytes, plain) };
   return { outcome, status: 200, message: writeAnswer(exchange.request.id, answer, bytes) };
 }
 

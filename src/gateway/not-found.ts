@@ -4,12 +4,10 @@
  */
 import type { ErrorAnswer } from "../mcp/answer.ts";
 import { writeUnknownPrompt, writeUnknownResource } from "../mcp/answers.ts";
+import { saysNotFound } from "../mcp/not-found-words.ts";
 import { ERROR_CODES } from "../mcp/refusal.ts";
 import { readAnswerMember } from "../mcp/relay.ts";
 import type { Exchange } from "./exchange.ts";
-
-/** Words with which servers say that there is no such thing; the protocol fixes the code, not the text. */
-const NOT_FOUND_WORDS = /not found|unknown|no such|does not exist|doesn't exist|not exist|invalid (?:prompt|resource)/i;
 
 /** Whether an error of the server's says that what was asked for is not there. */
 export function isMissingSubject(exchange: Exchange, answer: ErrorAnswer, bytes: Buffer): boolean {
@@ -19,7 +17,7 @@ export function isMissingSubject(exchange: Exchange, answer: ErrorAnswer, bytes:
   } else if (subject.kind !== "prompt_get" && subject.kind !== "completion") return false;
   if (answer.code !== ERROR_CODES.invalidParams && answer.code !== ERROR_CODES.internal) return false;
   const words = readAnswerMember(answer, bytes, "message");
-  return typeof words === "string" && NOT_FOUND_WORDS.test(words);
+  return typeof words === "string" && saysNotFound(words);
 }
 
 export function writeNotFound(exchange: Exchange): Buffer {

@@ -169,6 +169,8 @@ export interface PageEdits {
   readonly nextCursor?: string | null | undefined;
   /** The key to show an item under; undefined: its own. */
   readonly rename?: ((item: ListItem) => string | undefined) | undefined;
+  /** Members of an item to leave out. */
+  readonly omit?: ((item: ListItem) => readonly string[]) | undefined;
   /** Further members of the result to put in or in place. */
   readonly set?: Readonly<Record<string, Json>> | undefined;
   readonly remove?: readonly string[] | undefined;
@@ -182,13 +184,31 @@ export function printItem(page: ListPage, item: ListItem, shown?: string): strin
   return page.text.slice(span.start, name.start) + JSON.stringify(shown) + page.text.slice(name.end, span.end);
 }
 
+/** One item's text without some of its members, under another key where `shown` is given; what stays is slices of the page. */
+function printWithout(page: ListPage, item: ListItem, omitted: readonly string[], shown?: string): string {
+  if (!isJsonObject(item.value)) return item.raw;
+  const kept: string[] = [];
+  for (const name of Object.keys(item.value)) {
+    const span = page.spans.get(`/${page.kind}/${item.index}/${escapePointer(name)}`) as JsonSpan;
+    if (omitted.includes(name)) continue;
+    const isKey = shown !== undefined && name === IDENTIFIERS[page.kind];
+    kept.push(isKey ? `${JSON.stringify(name)}:${JSON.stringify(shown)}` : page.text.slice(span.key, span.end));
+  }
+  return `{${kept.join(",")}}`;
+}
+
 /** The page's result as text, with the items that `keep` does not want, and every item with a fault, left out. */
 export function printListPage(page: ListPage, keep: (item: ListItem) => boolean, edits: PageEdits = {}): string {
-  const { set = {}, remove = [], nextCursor, rename } = edits;
+  const { set = {}, remove = [], nextCursor, rename, omit } = edits;
   const kept = page.items.filter((item) => item.fault === undefined && keep(item));
   const replaced: Record<string, string> = Object.create(null) as Record<string, string>;
-  if (kept.length < page.items.length || rename) {
-    replaced[page.kind] = `[${kept.map((item) => printItem(page, item, rename?.(item))).join(",")}]`;
+  if (kept.length < page.items.length || rename || (omit && kept.some((item) => omit(item).length > 0))) {
+    const print = (item: ListItem): string => {
+      const omitted = omit?.(item);
+      const shown = rename?.(item);
+      return omitted && omitted.length > 0 ? printWithout(page, item, omitted, shown) : printItem(page, item, shown);
+    };
+    replaced[page.kind] = `[${kept.map(print).join(",")}]`;
   }
   for (const [name, value] of Object.entries(set)) replaced[name] = printJson(value);
   if (typeof nextCursor === "string") replaced["nextCursor"] = JSON.stringify(nextCursor);

@@ -28,6 +28,12 @@ const HOP_KEYS: ReadonlySet<string> = new Set([
   META.subscriptionId,
 ]);
 
+/** Whether something in there speaks of one hop alone. */
+export function hasHopKey(meta: JsonObject): boolean {
+  for (const key of Object.keys(meta)) if (HOP_KEYS.has(key)) return true;
+  return false;
+}
+
 export const LOG_LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 

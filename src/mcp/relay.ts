@@ -5,7 +5,7 @@
 import { isJsonObject, type Json, type JsonObject } from "../kernel/json.ts";
 import { isJsonFault, parseStrictJson } from "../kernel/strict-json.ts";
 import type { ByteSpan, ErrorAnswer, ResultAnswer } from "./answer.ts";
-import { META, printRelayedMeta } from "./meta.ts";
+import { hasHopKey, META, printRelayedMeta } from "./meta.ts";
 import type { MessageId } from "./request-id.ts";
 import type { Era } from "./revisions.ts";
 
@@ -98,7 +98,8 @@ export function planEdits(answer: ResultAnswer, bytes: Uint8Array, edits: EraEdi
 function planMeta(meta: Json | undefined, edits: EraEdits, set: Record<string, string>, remove: string[]): void {
   const own = isJsonObject(meta) ? meta : undefined;
   const stamped = edits.to === "modern" && edits.serverInfo ? { [META.serverInfo]: edits.serverInfo } : undefined;
-  if (!stamped && !(own && Object.hasOwn(own, META.serverInfo))) return;
+  const speaksOfHop = own !== undefined && (edits.to === "legacy" ? hasHopKey(own) : Object.hasOwn(own, META.serverInfo));
+  if (!stamped && !speaksOfHop) return;
   const printed = printRelayedMeta(own, stamped);
   if (printed === undefined) remove.push("_meta");
   else set["_meta"] = printed;

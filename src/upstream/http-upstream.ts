@@ -35,6 +35,7 @@ export type FaultReason =
   | "encoding"
   | "answer_timeout"
   | "too_large"
+  | "invalid_answer"
   | "broken";
 
 /** Why there is no answer, or no whole one. */
