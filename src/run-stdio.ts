@@ -27,8 +27,8 @@ import type { ActivePolicy } from "./revision/revision-index.ts";
 import { listServers, putServer } from "./revision/server.ts";
 import { readGeneration } from "./store/generation.ts";
 import { askServer } from "./upstream/ask-server.ts";
+import { type ChildExit, createChildEnvironment } from "./upstream/channel/child-process.ts";
 import { collectTools, LIST_TIMEOUT_MS, type ServerListing } from "./upstream/list-tools.ts";
-import { type ChildExit, createChildEnvironment } from "./upstream/stdio-upstream.ts";
 
 const DRAIN_TIMEOUT_MS = 10_000;
 const POLICY_POLL_MS = 1_000;

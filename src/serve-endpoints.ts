@@ -9,13 +9,13 @@ import { createServedTools } from "./gateway/served-tools.ts";
 import type { Log } from "./observe/log.ts";
 import { listServers } from "./revision/server.ts";
 import { createAddressGuard, resolveBySystem } from "./upstream/address-guard.ts";
+import { createStdioServer } from "./upstream/channel/server.ts";
 import { createCredentialScan, MAX_SECRETS } from "./upstream/credential-scan.ts";
 import { createHttpUpstream, type HttpUpstream } from "./upstream/http-upstream.ts";
 import { listServerTools } from "./upstream/list-tools.ts";
 import type { Observation } from "./upstream/observe-list.ts";
 import { listServerSecrets } from "./upstream/server-secrets.ts";
 import type { EraVerdict } from "./upstream/server-session.ts";
-import { createStdioServer } from "./upstream/stdio-server.ts";
 
 export const CLIENT_NAME = "sallyport";
 

@@ -4,8 +4,8 @@ import os from "node:os";
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { RestartPace } from "../../src/upstream/channel/restart-pace.ts";
 import { listServerTools } from "../../src/upstream/list-tools.ts";
-import { RestartPace } from "../../src/upstream/restart-pace.ts";
 import { ENVELOPE, heardBy, isAlive, MODERN, startRig, textOf, until } from "./stdio-rig.ts";
 
 const LOOK = { clientInfo: { name: "rig", version: "1" }, nowMs: 0 };

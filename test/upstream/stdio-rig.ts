@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { SseParser } from "../../src/mcp/sse.ts";
 import { createLog } from "../../src/observe/log.ts";
+import { createStdioServer, type StdioServer, type StdioServerBounds } from "../../src/upstream/channel/server.ts";
 import type { OpenExchange, UpstreamFault, UpstreamRequest } from "../../src/upstream/http-upstream.ts";
-import { createStdioServer, type StdioServer, type StdioServerBounds } from "../../src/upstream/stdio-server.ts";
 
 const PUPPET = fileURLToPath(new URL("./puppet.mjs", import.meta.url));
 const PATIENCE_MS = 20_000;

@@ -8,7 +8,7 @@ import {
   type StdioBounds,
   type StdioUpstream,
   startStdioUpstream,
-} from "../../src/upstream/stdio-upstream.ts";
+} from "../../src/upstream/channel/child-process.ts";
 
 interface Started {
   readonly upstream: StdioUpstream;

@@ -2,16 +2,16 @@
  * One process that everybody shares, kept alive: started when first needed, opened once, and started again after a wait
  * when it ends. While it opens, whoever asks waits with it; while it is down, whoever asks is told so at once.
  */
-import type { JsonObject } from "../kernel/json.ts";
-import type { LegacyRevision } from "../mcp/revisions.ts";
+import type { JsonObject } from "../../kernel/json.ts";
+import type { LegacyRevision } from "../../mcp/revisions.ts";
+import type { UpstreamFault } from "../http-upstream.ts";
+import { LEGACY_VERDICT_MS } from "../server-session.ts";
+import type { StdioCall } from "./call.ts";
 import type { ChildLog } from "./child-log.ts";
-import type { UpstreamFault } from "./http-upstream.ts";
+import type { ChildExit } from "./child-process.ts";
+import { type ChildCommand, StdioLink } from "./link.ts";
+import { type Opening, openStdio } from "./opening.ts";
 import { type PaceBounds, RestartPace } from "./restart-pace.ts";
-import { LEGACY_VERDICT_MS } from "./server-session.ts";
-import type { StdioCall } from "./stdio-call.ts";
-import { type ChildCommand, StdioLink } from "./stdio-link.ts";
-import { type Opening, openStdio } from "./stdio-opening.ts";
-import type { ChildExit } from "./stdio-upstream.ts";
 
 export interface ModernFound {
   readonly era: "modern";
