@@ -1,5 +1,5 @@
 /** Requests of the modern era, put to a front as the gateway puts them, and what came back. */
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { SseParser } from "../../../src/mcp/sse.ts";
 import type { HttpUpstream, OpenExchange, UpstreamFault } from "../../../src/upstream/http-upstream.ts";
 import type { FrontBounds } from "../../../src/upstream/modern-front/bounds.ts";
@@ -103,4 +103,9 @@ export function call(front: HttpUpstream, name: string, how: How & { readonly ar
 /** The same call again, with what was asked. */
 export function comeBack(front: HttpUpstream, name: string, state: unknown, inputResponses: object, how: How = {}): Asking {
   return ask(front, "tools/call", { name, arguments: {}, requestState: state, inputResponses }, { capabilities: ALL, ...how });
+}
+
+/** Asked again and again until it holds: on a busy machine that takes a while. */
+export function eventually<T>(read: () => T): ReturnType<typeof expect.poll<T>> {
+  return expect.poll(read, { timeout: 15_000, interval: 10 });
 }

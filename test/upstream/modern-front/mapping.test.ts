@@ -1,6 +1,6 @@
 /** What a modern request becomes for a legacy server, and what its answer becomes for a modern client. */
 import { describe, expect, it } from "vitest";
-import { ALL, ask, call, openFront } from "./asking.ts";
+import { ALL, ask, call, openFront, eventually } from "./asking.ts";
 import { startScripted } from "./scripted-server.ts";
 
 const INFO = "io.modelcontextprotocol/serverInfo";
@@ -277,7 +277,7 @@ describe("messages before the answer", () => {
     await alone.done;
     expect(alone.messages.map(({ params }) => params?.data)).toEqual([1, undefined]);
     const both = [call(front, "echo", { meta }), call(front, "echo", { meta })];
-    await expect.poll(() => turns.length).toBe(3);
+    await eventually(() => turns.length).toBe(3);
     server.say({ jsonrpc: "2.0", method: "notifications/message", params: { level: "error", data: "whose?" } });
     await new Promise((resolve) => setTimeout(resolve, 50));
     for (const end of turns.slice(1)) end();

@@ -1,7 +1,7 @@
 /** Calls on which a legacy server asks: parked, asked in rounds, gone on with, and given up. Hostile servers among them. */
 import { describe, expect, it } from "vitest";
 import { MAX_ASKS_PER_CALL, MAX_OPEN_ASKS, MAX_REFUSED_ASKS } from "../../../src/upstream/modern-front/bounds.ts";
-import { ALL, ask, call, comeBack, openFront } from "./asking.ts";
+import { ALL, ask, call, comeBack, openFront, eventually } from "./asking.ts";
 import { type Scripted, startScripted, type Turn } from "./scripted-server.ts";
 
 const FORM = '{ "message" : "Name?\\u0021","requestedSchema":{"type":"object","properties":{"n":{"type":"number","minimum":1.0}}},"odd":1.50}';
@@ -11,7 +11,7 @@ const ACCEPT = { action: "accept", content: { n: 5 } };
 
 /** Waits until the client has answered so many of the server's requests. */
 async function replied(server: Scripted, count: number): Promise<readonly Record<string, unknown>[]> {
-  await expect.poll(() => server.replies().length).toBeGreaterThanOrEqual(count);
+  await eventually(() => server.replies().length).toBeGreaterThanOrEqual(count);
   return server.replies().map(({ message }) => message as Record<string, unknown>);
 }
 
@@ -20,7 +20,7 @@ function asking(server: Scripted, texts: readonly string[], result = '{"content"
   return async (turn) => {
     const before = server.replies().length;
     turn.send(...texts);
-    await expect.poll(() => server.replies().length, { timeout: 10_000 }).toBeGreaterThanOrEqual(before + texts.length);
+    await eventually(() => server.replies().length).toBeGreaterThanOrEqual(before + texts.length);
     turn.finish(result);
   };
 }
@@ -130,7 +130,7 @@ describe("a call on which the server asks", () => {
     const ends: (() => void)[] = [];
     server.plays.set("wait", (turn) => void ends.push(() => turn.result('{"content":[]}')));
     const both = [call(front, "wait", { capabilities: ALL }), call(front, "wait", { capabilities: ALL })];
-    await expect.poll(() => ends.length).toBe(2);
+    await eventually(() => ends.length).toBe(2);
     server.say(JSON.parse(elicit("whose")));
     expect((await replied(server, 2)).at(-1)).toMatchObject({ id: "whose", error: { code: -32603 } });
     for (const end of ends) end();
@@ -207,7 +207,7 @@ describe("a handle", () => {
     server.plays.set("buy", (turn) => void turn.send(elicit(1)));
     const { result } = await call(front, "buy", { capabilities: ALL }).done;
     const id = server.of("tools/call")[0]?.message?.id;
-    await expect.poll(() => server.of("notifications/cancelled").map(({ message }) => message?.params?.["requestId"])).toEqual([id]);
+    await eventually(() => server.of("notifications/cancelled").map(({ message }) => message?.params?.["requestId"])).toEqual([id]);
     expect(front.kept.parked).toBe(0);
     expect((await comeBack(front, "buy", result.requestState, { "ask-1": ACCEPT }).done).result).toMatchObject({ isError: true });
     expect(server.of("tools/call")).toHaveLength(1);
@@ -236,7 +236,7 @@ describe("a handle", () => {
     expect(front.kept).toEqual({ sessions: 2, parked: 2 });
     await front.endOwner("alice");
     expect(front.kept).toEqual({ sessions: 1, parked: 1 });
-    await expect.poll(() => server.of("notifications/cancelled").length).toBe(1);
+    await eventually(() => server.of("notifications/cancelled").length).toBe(1);
     expect((await comeBack(front, "buy", mine.result.requestState, { "ask-1": ACCEPT }).done).result).toMatchObject({ isError: true });
     await front.close();
     expect(front.kept).toEqual({ sessions: 0, parked: 0 });
@@ -265,7 +265,7 @@ describe("a client that leaves", () => {
     server.plays.set("wait", () => undefined);
     server.plays.set("buy", (turn) => void turn.send(elicit(1)));
     const waiting = call(front, "wait");
-    await expect.poll(() => server.of("tools/call").length).toBe(1);
+    await eventually(() => server.of("tools/call").length).toBe(1);
     waiting.open.cancel();
     await waiting.done;
     expect(waiting.fault).toMatchObject({ reason: "cancelled", sent: "unknown" });
@@ -274,13 +274,13 @@ describe("a client that leaves", () => {
     await replied(server, 1);
     back.open.cancel();
     const ids = server.of("tools/call").map(({ message }) => message?.id);
-    await expect.poll(() => server.of("notifications/cancelled").map(({ message }) => message?.params?.["requestId"])).toEqual(ids);
+    await eventually(() => server.of("notifications/cancelled").map(({ message }) => message?.params?.["requestId"])).toEqual(ids);
     const stopped = new AbortController();
     const aborted = call(front, "wait", { signal: stopped.signal });
-    await expect.poll(() => server.of("tools/call").length).toBe(3);
+    await eventually(() => server.of("tools/call").length).toBe(3);
     stopped.abort();
     await aborted.done;
-    await expect.poll(() => server.of("notifications/cancelled").length).toBe(3);
+    await eventually(() => server.of("notifications/cancelled").length).toBe(3);
   });
 
   it("before anything was sent leaves nothing behind", async () => {
@@ -296,12 +296,12 @@ describe("a client that leaves", () => {
     };
     server.plays.set("initialize", play);
     const early = call(front, "echo");
-    await expect.poll(() => server.of("initialize").length).toBe(1);
+    await eventually(() => server.of("initialize").length).toBe(1);
     early.open.cancel();
     await early.done;
     expect(early.fault).toMatchObject({ reason: "cancelled", sent: "not_sent" });
     opening.resolve();
-    await expect.poll(() => server.of("notifications/initialized").length).toBe(1);
+    await eventually(() => server.of("notifications/initialized").length).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(server.of("tools/call")).toEqual([]);
     expect(server.of("notifications/cancelled")).toEqual([]);
@@ -386,7 +386,7 @@ describe("a server that asks for what it may not", () => {
     const left = call(front, "ever", { capabilities: {} });
     await left.done;
     expect(left.fault).toMatchObject({ reason: "broken", sent: "unknown" });
-    await expect.poll(() => server.of("notifications/cancelled").length).toBe(1);
+    await eventually(() => server.of("notifications/cancelled").length).toBe(1);
   });
 
   it("in round after round is refused at last, and the call ends", async () => {
@@ -415,7 +415,7 @@ describe("a server that asks for what it may not", () => {
     const silent = call(front, "wait", { capabilities: ALL });
     await silent.done;
     expect(silent.fault).toMatchObject({ reason: "answer_timeout", sent: "unknown" });
-    await expect.poll(() => server.of("notifications/cancelled").length).toBe(1);
+    await eventually(() => server.of("notifications/cancelled").length).toBe(1);
   });
 });
 
