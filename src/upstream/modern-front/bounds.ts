@@ -48,7 +48,7 @@ export const MAX_SUBSCRIBING_AT_ONCE = 8;
 export const SUBSCRIBE_TIMEOUT_MS = 10_000;
 /** Addresses of one `-32042` that a client is asked to open, and the wait for the server's word that one was visited. */
 export const MAX_URL_ELICITATIONS = 16;
-export const URL_VISIT_WAIT_MS = 20_000;
+export const URL_VISIT_WAIT_MS = 10_000;
 export const MAX_REMEMBERED_VISITS = 256;
 
 export interface FrontBounds {
