@@ -9,7 +9,7 @@ import { writeError, writeRefusal } from "../mcp/answers.ts";
 import { type ModernClaim, readEra } from "../mcp/era.ts";
 import { type Request, readMessage } from "../mcp/message.ts";
 import { META, readMeta } from "../mcp/meta.ts";
-import { findMethod } from "../mcp/methods.ts";
+import { findMethod, ROUND_METHODS } from "../mcp/methods.ts";
 import { asData, ERROR_CODES, isRefusal, refuse, refuseMethod } from "../mcp/refusal.ts";
 import { MODERN_REVISIONS } from "../mcp/revisions.ts";
 import { writeForwarded } from "../mcp/rewrite.ts";
@@ -67,7 +67,8 @@ export function createModernFront(options: ModernFrontOptions): ModernFront {
     }
     // The caller has its handle before it is told anything.
     queueMicrotask(() => {
-      if (signal?.aborted === true) return outlet.cancel();
+      if (signal?.aborted === true) outlet.cancel();
+      if (outlet.isOver) return;
       if (isClosed) return outlet.fault({ reason: "closed", sent: "not_sent", detail: "the server's connections are closed" });
       begin(request, outlet);
     });
@@ -109,7 +110,7 @@ export function createModernFront(options: ModernFrontOptions): ModernFront {
       return outlet.answer(200, writeError(request.id, ERROR_CODES.internal, "The server opens no session that is understood here"));
     }
     const { session } = acquired;
-    if (claim.logLevel !== undefined) await Promise.all([session.stream.ready(), session.raiseLevel(claim.logLevel)]);
+    await prepare(asked, session);
     if (outlet.isOver) return session.release();
     if (request.method === "server/discover") {
       outlet.answer(200, writeDiscovery(request.id, session.facts));
@@ -122,8 +123,10 @@ export function createModernFront(options: ModernFrontOptions): ModernFront {
     call.start(writeForwarded(request, { id: call.id, meta: forwarded }), asked.headers);
   }
 
-  async function listen({ request, outlet }: Asked, session: LegacySession): Promise<void> {
+  async function listen(asked: Asked, session: LegacySession): Promise<void> {
+    const { request, outlet } = asked;
     try {
+      if (session.isGone && !asked.isSecond) return await open({ ...asked, isSecond: true });
       const subject = readSubject(request, "listen");
       if ("code" in subject) return outlet.answer(subject.status, writeRefusal(subject));
       if (subject.kind !== "listen" || (await session.listens.open(request.id, subject.filter, outlet))) return;
@@ -151,10 +154,10 @@ export function createModernFront(options: ModernFrontOptions): ModernFront {
     return {
       parked,
       conclude,
-      onUnknownSession(_call, leg) {
-        if (asked.isSecond) return leg.outlet.stop(404);
+      onUnknownSession({ outlet }) {
+        if (asked.isSecond) return outlet.stop(404);
         // The server did not know the session, so it did not run the request: it is sent once more, on a new one.
-        void open({ ...asked, isSecond: true }).catch(() => fail(leg.outlet));
+        void open({ ...asked, isSecond: true }).catch(() => fail(outlet));
       },
     };
   }
@@ -190,6 +193,16 @@ export function createModernFront(options: ModernFrontOptions): ModernFront {
       await upstream.close();
     },
   };
+}
+
+/** What the server says while it works may come on its GET stream, and its messages only from a level on. */
+async function prepare({ request, claim }: Asked, session: LegacySession): Promise<void> {
+  const { logLevel } = claim;
+  const mayBeAsked = session.canAsk && ROUND_METHODS.has(request.method);
+  const waits: Promise<void>[] = [];
+  if (mayBeAsked || logLevel !== undefined || request.method === "subscriptions/listen") waits.push(session.stream.ready());
+  if (logLevel !== undefined) waits.push(session.raiseLevel(logLevel));
+  if (waits.length > 0) await Promise.all(waits);
 }
 
 interface Asked {

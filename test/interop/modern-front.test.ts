@@ -72,7 +72,8 @@ interface Told {
 }
 
 const resultOf = (answer: RawAnswer): Told => answer.messages.at(-1)?.["result"] as Told;
-const calls = (tool: string): number => upstream.heard.filter(({ text }) => text.includes('"tools/call"') && text.includes(`"${tool}"`)).length;
+const calls = (tool: string): number =>
+  upstream.heard.filter(({ text }) => text.includes('"tools/call"') && text.includes(`"${tool}"`)).length;
 const answers = (): number => upstream.heard.filter(({ text }) => text.includes('"result":')).length;
 
 describe("a modern client before a legacy server", () => {
@@ -130,6 +131,35 @@ describe("a modern client before a legacy server", () => {
     await client.close();
   });
 
+  it("keeps apart what is asked in many calls at once", async () => {
+    const client = await connect(ALL, (made) => {
+      made.setRequestHandler("sampling/createMessage", () => ({ role: "assistant", model: "m", content: { type: "text", text: "Hi." } }));
+      made.setRequestHandler("elicitation/create", () => ({ action: "decline" }));
+      made.setRequestHandler("roots/list", () => ({ roots: [] }));
+    });
+    const answers: Record<string, unknown> = { ask: { action: "decline" }, roots: { roots: [] } };
+    const names = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? "ask" : "roots"));
+    const told = await Promise.all(names.map((name) => client.callTool({ name, arguments: {} })));
+    expect(told.map((result) => JSON.parse(textOf(result)))).toEqual(names.map((name) => answers[name]));
+    await client.close();
+  });
+
+  it("serves a server that keeps no session", async () => {
+    const stateless = await startLegacyServer({ stateless: true });
+    const other = await startBridgedGateway({
+      server: stateless.url,
+      policy: { version: "1", default: "allow" },
+      grants: { alice: ALICE },
+      open: (port) => createModernFront({ upstream: port, clientInfo: CLIENT_INFO }),
+    });
+    const { client } = await connectV2(other.url, ALICE, { ...PIN, capabilities: ALL });
+    expect((await client.listTools()).tools.length).toBeGreaterThan(5);
+    expect(textOf(await client.callTool({ name: "echo", arguments: { text: "hi" } }))).toBe("hi");
+    await client.close();
+    await other.stop();
+    await stateless.stop();
+  });
+
   it("reads on where a server lets its streams go", async () => {
     const client = await connect();
     expect(textOf(await client.callTool({ name: "poll", arguments: {} }))).toBe("polled");
@@ -157,7 +187,10 @@ describe("a round, between the gateway's own seal and the server's question", ()
     expect([calls("ask"), answers()]).toEqual([before + 3, heard]);
     expect(gateway.port.kept.parked).toBe(parked + 2);
     const done = await send("tools/call", { name: "ask", arguments: {}, requestState, inputResponses: responses }, { id: 2 });
-    expect(done.messages.at(-1)).toMatchObject({ id: 2, result: { resultType: "complete", content: [{ text: JSON.stringify(responses["ask-1"]) }] } });
+    expect(done.messages.at(-1)).toMatchObject({
+      id: 2,
+      result: { resultType: "complete", content: [{ text: JSON.stringify(responses["ask-1"]) }] },
+    });
     expect([calls("ask"), answers()]).toEqual([before + 3, heard + 1]);
   });
 
@@ -225,7 +258,12 @@ describe("a grant that is revoked", () => {
   it("loses its listens and its rounds", async () => {
     const { requestState } = resultOf(await send("tools/call", { name: "ask", arguments: {} }, { token: BOB }));
     const headers = { "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen" };
-    const body = { jsonrpc: "2.0", id: 9, method: "subscriptions/listen", params: { notifications: { toolsListChanged: true }, _meta: ENVELOPE } };
+    const body = {
+      jsonrpc: "2.0",
+      id: 9,
+      method: "subscriptions/listen",
+      params: { notifications: { toolsListChanged: true }, _meta: ENVELOPE },
+    };
     const stream = await openStream(gateway.url, { token: BOB, headers, body });
     await waitUntil(() => stream.messages.length === 1);
     const heard = answers();

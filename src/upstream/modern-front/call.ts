@@ -9,25 +9,19 @@ import type { Notification, Request } from "../../mcp/message.ts";
 import type { LogLevel } from "../../mcp/meta.ts";
 import { ROUND_METHODS } from "../../mcp/methods.ts";
 import { ERROR_CODES } from "../../mcp/refusal.ts";
-import { keyOfId, type MessageId } from "../../mcp/request-id.ts";
+import type { MessageId } from "../../mcp/request-id.ts";
 import type { UpstreamFault } from "../http-upstream.ts";
-import { type Ask, createAsk, type InputResponse, isDeclared, writeInputRequired } from "./asks.ts";
-import {
-  LINGER_MS,
-  MAX_ASKS_PER_CALL,
-  MAX_KEPT_BYTES,
-  MAX_OPEN_ASK_BYTES,
-  MAX_OPEN_ASKS,
-  MAX_REFUSED_ASKS,
-  MAX_ROUNDS_PER_CALL,
-} from "./bounds.ts";
+import { type InputResponse, writeInputRequired } from "./asks.ts";
+import { LINGER_MS, MAX_KEPT_BYTES, MAX_REFUSED_ASKS, MAX_ROUNDS_PER_CALL } from "./bounds.ts";
 import { KeptMessages, printLog, printProgress } from "./kept-messages.ts";
+import { type AskRefusal, CALL_IS_OVER, OpenAsks, TOO_MUCH } from "./open-asks.ts";
 import type { Outlet } from "./outlet.ts";
 import type { Parkable, ParkedCalls } from "./parked.ts";
 import { MessageReader, type ServerSays } from "./reader.ts";
 import { resumeStream } from "./resume-stream.ts";
 import { takeServerMessage } from "./server-says.ts";
 import { createRequestId, type LegacySession } from "./session.ts";
+import { SilenceWatch } from "./silence.ts";
 
 /** One modern request of the client's: the first, or one that came back with what was asked. */
 export interface Leg {
@@ -51,9 +45,10 @@ export interface CallPorts {
   /** Tells the client; called once, with the request that is open. */
   conclude(call: LegacyCall, leg: Leg, outcome: Outcome): void;
   /** The server did not know the session, so the request was not run. */
-  onUnknownSession(call: LegacyCall, leg: Leg): void;
+  onUnknownSession(leg: Leg): void;
 }
 
+const NO_ROUNDS: AskRefusal = { code: ERROR_CODES.internal, message: "Nobody can be asked on this request" };
 const BROKEN: UpstreamFault = { reason: "broken", sent: "unknown", detail: "the call could not go on" };
 
 export class LegacyCall implements Parkable {
@@ -70,16 +65,14 @@ export class LegacyCall implements Parkable {
   #isOver = false;
   /** The outcome that waits for the client's return. */
   #outcome: Outcome | undefined;
-  readonly #asks = new Map<string, Ask>();
-  readonly #seen = new Set<string>();
-  #askBytes = 0;
+  readonly #asks = new OpenAsks();
   #refused = 0;
   #rounds = 0;
   #gathering: NodeJS.Timeout | undefined;
   readonly #kept = new KeptMessages();
   #readWhileParked = 0;
-  #silence: NodeJS.Timeout | undefined;
-  #heardAt = 0;
+  /** A stream that may wait for people has no limit of its own for silence; while a client waits it does. */
+  readonly #silence: SilenceWatch;
   #lingering: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
 
@@ -91,6 +84,9 @@ export class LegacyCall implements Parkable {
     this.#ports = ports;
     this.#leg = leg;
     this.#capabilities = leg.capabilities;
+    this.#silence = new SilenceWatch(session.ports.bounds.silenceMs, () => {
+      this.#leave("no answer in time", { ...BROKEN, reason: "answer_timeout", detail: "no answer in time" });
+    });
     this.#reader = new MessageReader({
       onStart: (status) => this.#start(status),
       onMessage: (bytes, says) => this.#take(bytes, says),
@@ -124,11 +120,9 @@ export class LegacyCall implements Parkable {
     leg.outlet.isSent = true;
     this.#tie(leg);
     for (const message of this.#kept.take()) this.pass(message, true);
-    for (const [key, ask] of this.#asks) {
-      const response = ask.isTold ? responses.get(ask.name) : undefined;
-      if (!response) continue;
-      this.#forget(key, ask);
-      void this.session.reply(ask.rawId, `"result":${response.raw}`).then((taken) => {
+    if (this.#isOver) return;
+    for (const { ask, response } of this.#asks.takeAnswered(responses)) {
+      void this.session.answer(ask.rawId, `"result":${response.raw}`).then((taken) => {
         if (taken) return;
         this.#finish({ kind: "fault", fault: BROKEN });
         this.#reader.open?.cancel();
@@ -141,40 +135,21 @@ export class LegacyCall implements Parkable {
 
   /** A request of the server's that is this call's. */
   ask(message: Request): void {
-    const key = keyOfId(message.id);
-    // A stream that is read on may say again what was heard.
-    if (this.#seen.has(key)) return;
-    if (this.#isOver) return this.session.refuse(message.id.raw, OVER.code, OVER.message);
-    const ask = createAsk(`ask-${this.#seen.size + 1}`, message);
-    const refusal = this.#findRefusal(message, ask);
-    if (refusal) {
-      this.session.refuse(message.id.raw, refusal.code, refusal.message);
-      if (++this.#refused > MAX_REFUSED_ASKS) this.#leave("too many requests were refused");
+    if (this.#asks.knows(message)) return;
+    const refuse = ({ code, message: words }: AskRefusal): void => this.session.refuse(message.id.raw, code, words);
+    if (this.#isOver) return refuse(CALL_IS_OVER);
+    const refusal = ROUND_METHODS.has(this.method) ? this.#asks.add(message, this.#capabilities) : NO_ROUNDS;
+    if (!refusal) {
+      if (this.#leg) this.#gather();
       return;
     }
-    this.#seen.add(key);
-    this.#asks.set(key, ask);
-    this.#askBytes += ask.text.length;
-    if (this.#leg) this.#gather();
-  }
-
-  #findRefusal(message: Request, ask: Ask): { readonly code: number; readonly message: string } | undefined {
-    if (!ROUND_METHODS.has(this.method)) return { code: ERROR_CODES.internal, message: "Nobody can be asked on this request" };
-    if (!isDeclared(this.#capabilities, message)) return { code: ERROR_CODES.methodNotFound, message: "The client did not declare this" };
-    const tooMany = this.#asks.size >= MAX_OPEN_ASKS || this.#seen.size >= MAX_ASKS_PER_CALL || this.#rounds >= MAX_ROUNDS_PER_CALL;
-    if (tooMany || this.#askBytes + ask.text.length > MAX_OPEN_ASK_BYTES) return TOO_MUCH;
-    return undefined;
+    refuse(refusal);
+    if (++this.#refused > MAX_REFUSED_ASKS) this.#leave("too many requests were refused");
   }
 
   /** The server takes back what it asked. */
   withdraw(key: string): void {
-    const ask = this.#asks.get(key);
-    if (ask) this.#forget(key, ask);
-  }
-
-  #forget(key: string, ask: Ask): void {
-    this.#asks.delete(key);
-    this.#askBytes -= ask.text.length;
+    this.#asks.forget(key);
   }
 
   #gather(): void {
@@ -192,18 +167,14 @@ export class LegacyCall implements Parkable {
     if (handle === undefined) return this.#refuseAsks(TOO_MUCH);
     this.#untie();
     this.#leg = undefined;
-    for (const ask of this.#asks.values()) ask.isTold = true;
-    leg.outlet.answer(200, writeInputRequired(leg.id, this.#asks.values(), handle, this.session.facts.serverInfo));
+    leg.outlet.answer(200, writeInputRequired(leg.id, this.#asks.tell(), handle, this.session.facts.serverInfo));
   }
 
-  #refuseAsks({ code, message }: { readonly code: number; readonly message: string }): void {
-    for (const [key, ask] of this.#asks) {
-      this.#forget(key, ask);
-      this.session.refuse(ask.rawId, code, message);
-    }
+  #refuseAsks({ code, message }: AskRefusal): void {
+    for (const { rawId } of this.#asks.takeAll()) this.session.refuse(rawId, code, message);
   }
 
-  /** Progress or a log message. What came on another stream than the call's own can't be held back there: a client that is slow misses it. */
+  /** Progress or a log message. What came on another stream than the call's own can't be held back there: who is slow misses it. */
   pass(message: Notification, isOwnStream: boolean): boolean {
     if (this.#isOver) return true;
     if (!this.#leg) {
@@ -229,9 +200,9 @@ export class LegacyCall implements Parkable {
   }
 
   /** Ends it here and at the server; what it did is not known. */
-  #leave(reason: string): void {
+  #leave(reason: string, fault: UpstreamFault = BROKEN): void {
     this.session.cancelRequest(this.id, reason);
-    this.#finish({ kind: "fault", fault: BROKEN });
+    this.#finish({ kind: "fault", fault });
     this.#reader.open?.cancel();
   }
 
@@ -241,63 +212,54 @@ export class LegacyCall implements Parkable {
       if (!this.#isOver) this.#leave("the client has left");
     };
     leg.outlet.onRoom = () => this.#reader.open?.resume();
-    if (!this.#mayWait) return;
-    this.#heardAt = performance.now();
-    this.#watch(this.session.ports.bounds.silenceMs);
+    if (this.#mayWait) this.#silence.start();
   }
 
   #untie(): void {
-    clearTimeout(this.#silence);
+    this.#silence.stop();
     const outlet = this.#leg?.outlet;
     if (!outlet) return;
     outlet.onCancel = undefined;
     outlet.onRoom = undefined;
   }
 
-  /** A stream that may wait for people has no limit of its own for silence; while a client waits it does. */
-  #watch(waitMs: number): void {
-    const { silenceMs } = this.session.ports.bounds;
-    this.#silence = setTimeout(() => {
-      const left = this.#heardAt + silenceMs - performance.now();
-      if (left > 0) return this.#watch(left);
-      this.session.cancelRequest(this.id, "no answer in time");
-      this.#finish({ kind: "fault", fault: { ...BROKEN, reason: "answer_timeout", detail: "no answer in time" } });
-      this.#reader.open?.cancel();
-    }, waitMs);
-    this.#silence.unref();
-  }
-
   #start(status: number): void {
     this.#status = status;
-    if (status === 404 && this.session.facts.id !== undefined) {
-      const leg = this.#leg;
-      const isFirst = this.#seen.size === 0 && this.#rounds === 0 && this.#reader.lastEventId === undefined;
-      this.session.ports.onGone(this.session);
-      if (!leg || !isFirst) return this.#finish({ kind: "cut" });
-      this.#close();
-      this.#reader.open?.cancel();
-      this.#ports.onUnknownSession(this, leg);
-    } else if (status === 401 || status === 403 || status >= 500) {
-      this.#finish({ kind: "status", status });
-      this.#reader.open?.cancel();
-    }
+    if (status !== 401 && status !== 403 && status < 500) return;
+    this.#finish({ kind: "status", status });
+    this.#reader.open?.cancel();
+  }
+
+  /** A session that the server does not know any more: a first request was not run there. */
+  #isUnknown(): boolean {
+    return this.#status === 404 && this.session.facts.id !== undefined;
+  }
+
+  #loseSession(): void {
+    const leg = this.#leg;
+    const isFirst = !this.#asks.isUsed && this.#rounds === 0 && this.#reader.lastEventId === undefined;
+    this.session.ports.onGone(this.session);
+    if (!leg || !isFirst) return this.#finish({ kind: "cut" });
+    this.#close();
+    this.#leg = undefined;
+    this.#ports.onUnknownSession(leg);
   }
 
   #take(bytes: Buffer, says: ServerSays): boolean {
     if ("method" in says) return takeServerMessage(this.session, bytes, says.kind, this);
-    const isOurs = says.id === undefined ? says.kind === "error" : says.id.value === this.id;
+    const isOurs = says.id === undefined ? says.kind === "error" && !this.#isUnknown() : says.id.value === this.id;
     if (isOurs && says.id === undefined) this.#doubt();
     if (isOurs) this.#finish({ kind: "answer", bytes, says });
     return true;
   }
 
-  /** Some servers do not know a session any more and say so by another status: it is not used again. Nothing is sent twice. */
+  /** Some servers say by another status that they do not know a session any more: it is not used again, and nothing sent twice. */
   #doubt(): void {
     if (this.#status === 400 || this.#status === 410) this.session.ports.onGone(this.session);
   }
 
   #heard(bytes: number): boolean {
-    this.#heardAt = performance.now();
+    this.#silence.hear();
     if (this.#leg || this.#isOver) return true;
     this.#readWhileParked += bytes;
     return this.#readWhileParked <= MAX_KEPT_BYTES;
@@ -306,6 +268,7 @@ export class LegacyCall implements Parkable {
   #end(): void {
     clearTimeout(this.#lingering);
     if (this.#isOver || (this.#reader.kind === "events" && this.#resume())) return;
+    if (this.#isUnknown()) return this.#loseSession();
     this.#doubt();
     // Events that stop before the answer are cut; anything else is a status, and no answer in the protocol.
     this.#finish(this.#reader.kind === "events" ? { kind: "cut" } : { kind: "status", status: this.#status });
@@ -326,14 +289,19 @@ export class LegacyCall implements Parkable {
     if (this.#isOver) return;
     this.#close();
     if (outcome.kind === "answer") {
-      this.#refuseAsks(OVER);
-      this.#lingering = setTimeout(() => this.#reader.open?.cancel(), LINGER_MS);
-      this.#lingering.unref();
+      this.#refuseAsks(CALL_IS_OVER);
+      this.#linger();
     }
     const leg = this.#leg;
     this.#leg = undefined;
     if (leg) this.#ports.conclude(this, leg, outcome);
     else this.#outcome = outcome;
+  }
+
+  #linger(): void {
+    if (this.#reader.kind !== "events") return;
+    this.#lingering = setTimeout(() => this.#reader.open?.cancel(), LINGER_MS);
+    this.#lingering.unref();
   }
 
   #close(): void {
@@ -345,6 +313,3 @@ export class LegacyCall implements Parkable {
     this.session.release();
   }
 }
-
-const OVER = { code: ERROR_CODES.internal, message: "The call is over" } as const;
-const TOO_MUCH = { code: ERROR_CODES.internal, message: "Too much is asked at once" } as const;

@@ -33,8 +33,7 @@ export function takeServerMessage(
 
 function takeRequest(session: LegacySession, message: Request, known: boolean, call: LegacyCall | undefined): void {
   if (known && message.method === "ping") {
-    void session.reply(message.id.raw, '"result":{}');
-    return;
+    return session.reply(message.id.raw, '"result":{}');
   }
   if (!known || !ASKS.has(message.method)) return session.refuse(message.id.raw, ERROR_CODES.methodNotFound, "Method not found");
   const caller = call ?? onlyOf(session, (one) => ROUND_METHODS.has(one.method));
@@ -46,7 +45,7 @@ function takeNotification(session: LegacySession, message: Notification, call: L
   const { params } = message;
   switch (message.method) {
     case "notifications/progress": {
-      const token = params?.["progressToken"];
+      const token = readNumberOrText(params?.["progressToken"])?.value;
       const caller = typeof token === "number" ? session.calls.get(token) : undefined;
       return caller?.pass(message, caller === call) ?? true;
     }

@@ -8,6 +8,9 @@ import { MessageReader } from "./reader.ts";
 import { takeServerMessage } from "./server-says.ts";
 import type { LegacySession } from "./session.ts";
 
+/** Statuses of a server that has no such stream at all. */
+const OFFERS_NONE: ReadonlySet<number> = new Set([400, 404, 405, 406, 415, 501]);
+
 export class SessionStream {
   readonly #session: LegacySession;
   readonly #reader: MessageReader;
@@ -79,6 +82,8 @@ export class SessionStream {
     else {
       this.#state = "none";
       this.#reader.open?.cancel();
+      // What may be otherwise the next time is asked for again by the next who needs it.
+      if (!OFFERS_NONE.has(status)) this.#ready = undefined;
       if (status === 404 && this.#session.facts.id !== undefined) this.#session.ports.onGone(this.#session);
       this.#session.listens.end();
     }

@@ -85,7 +85,6 @@ export class SessionTable {
       return { kind: "fault", fault: { reason: "closed", sent: "not_sent", detail: "the server's connections are closed" } };
     }
     place.session = session;
-    if (session.canAsk) await session.stream.ready();
     return { kind: "session", session };
   }
 

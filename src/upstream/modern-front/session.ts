@@ -104,32 +104,38 @@ export class LegacySession {
     const id = `front-${createRequestId()}`;
     const body = printJson(toJson({ jsonrpc: "2.0", id, method, params }));
     const signal = AbortSignal.timeout(timeoutMs);
-    return await askServer(this.ports.upstream, { method: "POST", body, id, headers: this.headers(POST_HEADERS), signal });
+    return this.#look(await askServer(this.ports.upstream, { method: "POST", body, id, headers: this.headers(POST_HEADERS), signal }));
   }
 
   /** A message that the server does not answer; false: it did not take it. */
   async tell(body: Buffer): Promise<boolean> {
     const signal = AbortSignal.timeout(TELL_TIMEOUT_MS);
     const { upstream } = this.ports;
-    const answer = await askServer(upstream, { method: "POST", body: body.toString("utf8"), headers: this.headers(POST_HEADERS), signal });
-    if (answer.kind === "fault") return false;
-    if (answer.kind !== "result" && answer.status === 404 && this.facts.id !== undefined) this.ports.onGone(this);
-    return answer.kind === "result" || answer.status < 300;
+    const text = body.toString("utf8");
+    const answer = this.#look(await askServer(upstream, { method: "POST", body: text, headers: this.headers(POST_HEADERS), signal }));
+    return answer.kind === "result" || (answer.kind !== "fault" && answer.status < 300);
+  }
+
+  #look(answer: ServerAnswer): ServerAnswer {
+    const isUnknown = answer.kind !== "fault" && answer.kind !== "result" && answer.status === 404;
+    if (isUnknown && this.facts.id !== undefined) this.ports.onGone(this);
+    return answer;
   }
 
   /** Answers a request of the server's, under its own id; `member` is `"result":…` or `"error":…`. */
-  async reply(rawId: string, member: string): Promise<boolean> {
-    if (this.#replies >= MAX_OPEN_REPLIES) return false;
+  async answer(rawId: string, member: string): Promise<boolean> {
+    return await this.tell(Buffer.from(`{"jsonrpc":"2.0","id":${rawId},${member}}`, "utf8"));
+  }
+
+  /** An answer of our own. A server that asks faster than it takes them gets no more. */
+  reply(rawId: string, member: string): void {
+    if (this.#replies >= MAX_OPEN_REPLIES) return;
     this.#replies++;
-    try {
-      return await this.tell(Buffer.from(`{"jsonrpc":"2.0","id":${rawId},${member}}`, "utf8"));
-    } finally {
-      this.#replies--;
-    }
+    void this.answer(rawId, member).finally(() => this.#replies--);
   }
 
   refuse(rawId: string, code: number, message: string): void {
-    void this.reply(rawId, `"error":${printJson(asData({ code, message }))}`);
+    this.reply(rawId, `"error":${printJson(asData({ code, message }))}`);
   }
 
   cancelRequest(requestId: number, reason: string): void {

@@ -6,6 +6,7 @@
 import { isJsonObject, type JsonObject } from "../../kernel/json.ts";
 import type { ErrorAnswer } from "../../mcp/answer.ts";
 import { writeError } from "../../mcp/answers.ts";
+import { ROUND_METHODS } from "../../mcp/methods.ts";
 import { asData, ERROR_CODES, statusOfError } from "../../mcp/refusal.ts";
 import { readAnswerMember } from "../../mcp/relay.ts";
 import { hasUrlMode, type InputResponse, readUrlElicitations, writeInputRequired } from "./asks.ts";
@@ -57,9 +58,14 @@ export class UrlRound implements Parkable {
 /** Answers a request that the server did not run: what is to be opened, or that the client can't. */
 export function openUrlRound(call: LegacyCall, leg: Leg, answer: ErrorAnswer, bytes: Buffer, parked: ParkedCalls<Parkable>): void {
   const { serverInfo } = call.session.facts;
-  const asked = readUrlElicitations(readAnswerMember(answer, bytes, "data"));
+  const asked = ROUND_METHODS.has(call.method) ? readUrlElicitations(readAnswerMember(answer, bytes, "data")) : undefined;
   if (!asked) {
-    const { status, message } = writeBroken(leg.id, call.method, "The server wants an address to be opened and names none.", serverInfo);
+    const { status, message } = writeBroken(
+      leg.id,
+      call.method,
+      "The server wants an address to be opened first, which can't be asked for here.",
+      serverInfo,
+    );
     return leg.outlet.answer(status, message);
   }
   if (!hasUrlMode(leg.capabilities)) {

@@ -71,7 +71,14 @@ export function ask(front: HttpUpstream, method: string, params: object, how: Ho
   };
   const headers = { "mcp-protocol-version": "2026-07-28", "mcp-method": method, "mcp-name": "x", "mcp-param-region": "eu", ...how.headers };
   asking.open = front.exchange(
-    { method: "POST", body: Buffer.from(text), headers, owner: how.owner ?? "alice", stream: method === "subscriptions/listen", signal: how.signal },
+    {
+      method: "POST",
+      body: Buffer.from(text),
+      headers,
+      owner: how.owner ?? "alice",
+      stream: method === "subscriptions/listen",
+      signal: how.signal,
+    },
     {
       onStart(status, answered) {
         asking.status = status;

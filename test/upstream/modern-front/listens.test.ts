@@ -1,7 +1,7 @@
 /** Modern listens, fed by a legacy session's GET stream and by its subscriptions. */
 import { describe, expect, it } from "vitest";
 import { MAX_LISTENS_PER_SESSION } from "../../../src/upstream/modern-front/bounds.ts";
-import { type Asking, ask, call, type How, openFront, eventually } from "./asking.ts";
+import { type Asking, ask, call, eventually, type How, openFront } from "./asking.ts";
 import { type Scripted, type ScriptedOptions, startScripted } from "./scripted-server.ts";
 
 const KEY = "io.modelcontextprotocol/subscriptionId";
@@ -26,7 +26,8 @@ async function listen(front: Parameters<typeof ask>[0], notifications: object, h
   return listening;
 }
 
-const uris = (server: Scripted, method: string): unknown[] => server.of(`resources/${method}`).map(({ message }) => message?.params?.["uri"]);
+const uris = (server: Scripted, method: string): unknown[] =>
+  server.of(`resources/${method}`).map(({ message }) => message?.params?.["uri"]);
 
 describe("a listen", () => {
   it("is told first what it will hear of, then that, each under its own id", async () => {

@@ -1,6 +1,7 @@
 /** What a modern request becomes for a legacy server, and what its answer becomes for a modern client. */
 import { describe, expect, it } from "vitest";
-import { ALL, ask, call, openFront, eventually } from "./asking.ts";
+import { listServerTools } from "../../../src/upstream/list-tools.ts";
+import { ALL, ask, call, eventually, openFront } from "./asking.ts";
 import { startScripted } from "./scripted-server.ts";
 
 const INFO = "io.modelcontextprotocol/serverInfo";
@@ -16,7 +17,12 @@ describe("server/discover", () => {
     };
     const server = await startScripted({ capabilities, instructions: "Be kind." });
     const front = openFront(server.url);
-    const found = ask(front, "server/discover", {}, { capabilities: { ...ALL, tasks: {}, extensions: { x: {}, "io.modelcontextprotocol/tasks": {} } } });
+    const found = ask(
+      front,
+      "server/discover",
+      {},
+      { capabilities: { ...ALL, tasks: {}, extensions: { x: {}, "io.modelcontextprotocol/tasks": {} } } },
+    );
     expect(await found.done).toEqual({
       jsonrpc: "2.0",
       id: expect.any(Number),
@@ -56,7 +62,11 @@ describe("a request", () => {
     const sent = server.of("tools/call")[0];
     expect(sent?.text).toContain(`"arguments":${args}`);
     expect(sent?.text).toContain('"odd":[1.50]');
-    expect(sent?.message?.params?.["_meta"]).toEqual({ progressToken: sent?.message?.id, traceparent: "00-aa", "example.com/kept": { n: 1 } });
+    expect(sent?.message?.params?.["_meta"]).toEqual({
+      progressToken: sent?.message?.id,
+      traceparent: "00-aa",
+      "example.com/kept": { n: 1 },
+    });
     expect(sent?.message?.id).not.toBe(77);
     expect(sent?.headers).toMatchObject({ "mcp-protocol-version": "2025-06-18", "mcp-session-id": "session-1", traceparent: "00-bb" });
     expect(Object.keys(sent?.headers ?? {}).filter((name) => /^mcp-(method|name|param)/.test(name))).toEqual([]);
@@ -108,7 +118,9 @@ describe("a result", () => {
     const front = openFront(server.url);
     const content = '[ {"type":"odd","n":12345678901234567890, "x":1.0} ]';
     server.plays.set("echo", (turn) =>
-      turn.result(`{"content":${content},"structuredContent":{"a":1e400},"_meta":{"k":1.50,"${INFO}":{"name":"liar"}},"requestState":"mine"}`),
+      turn.result(
+        `{"content":${content},"structuredContent":{"a":1e400},"_meta":{"k":1.50,"${INFO}":{"name":"liar"}},"requestState":"mine"}`,
+      ),
     );
     const answered = call(front, "echo", { id: 5 });
     const { result, id } = await answered.done;
@@ -176,7 +188,10 @@ describe("an error", () => {
       text: `${head}{"code":-32602,"message":"no \\u0061","data":{"n":1.0}}}`,
     });
     expect(await said('{"code":-32601, "message":"none"}')).toEqual({ status: 404, text: `${head}{"code":-32601, "message":"none"}}` });
-    expect(await said('{"code":17,"message":"own","data":[1.0]}')).toEqual({ status: 200, text: `${head}{"code":17,"message":"own","data":[1.0]}}` });
+    expect(await said('{"code":17,"message":"own","data":[1.0]}')).toEqual({
+      status: 200,
+      text: `${head}{"code":17,"message":"own","data":[1.0]}}`,
+    });
     expect((await said('{"code":-32600,"message":"bad"}', 400)).status).toBe(400);
   });
 
@@ -219,6 +234,61 @@ describe("an error", () => {
   });
 });
 
+describe("a server that is looked at through the front", () => {
+  it("lists its tools as one of the modern era", async () => {
+    const server = await startScripted();
+    server.plays.set("tools/list", (turn) => turn.result('{"tools":[{"name":"a","inputSchema":{"type":"object"}}]}'));
+    const listing = await listServerTools({ upstream: openFront(server.url), clientInfo: { name: "sallyport", version: "1" }, nowMs: 0 });
+    expect(listing).toMatchObject({ ok: true, value: { verdict: { era: "modern", revision: "2026-07-28" }, tools: [{ name: "a" }] } });
+    expect(server.heard.every(({ headers }) => headers["mcp-method"] === undefined)).toBe(true);
+  });
+});
+
+describe("a client that is slow", () => {
+  it("holds back its own server's stream, and nothing is lost", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    const big = "x".repeat(200_000);
+    let written = 0;
+    server.plays.set("echo", (turn) => {
+      const token = turn.sent.message?.id;
+      turn.send();
+      const write = (): void => {
+        while (written < 200) {
+          const params = { progressToken: token, progress: ++written, message: big };
+          const more = turn.response.write(`data: ${JSON.stringify({ jsonrpc: "2.0", method: "notifications/progress", params })}\n\n`);
+          if (!more) return void turn.response.once("drain", write);
+        }
+        turn.finish("{}");
+      };
+      write();
+    });
+    const meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} };
+    const params = { name: "echo", arguments: {}, _meta: { ...meta, progressToken: 1 } };
+    const body = Buffer.from(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }));
+    let taken = 0;
+    let isSlow = true;
+    const ended = Promise.withResolvers<void>();
+    const sink = {
+      onStart: () => undefined,
+      onData: () => {
+        taken++;
+        return !isSlow;
+      },
+      onEnd: () => ended.resolve(),
+      onFault: () => ended.reject(new Error("a fault")),
+    };
+    const open = front.exchange({ method: "POST", body, headers: {} }, sink);
+    await eventually(() => taken).toBeGreaterThan(0);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(written).toBeLessThan(200);
+    isSlow = false;
+    open.resume();
+    await ended.promise;
+    expect(taken).toBe(201);
+  });
+});
+
 describe("messages before the answer", () => {
   it("are progress under the client's own token, for clients that gave one", async () => {
     const server = await startScripted();
@@ -229,7 +299,10 @@ describe("messages before the answer", () => {
       turn.send('{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"stolen","progress":9}}');
       turn.finish("{}");
     });
-    const [first, second] = [call(front, "echo", { meta: { progressToken: "same" } }), call(front, "echo", { meta: { progressToken: "same" } })];
+    const [first, second] = [
+      call(front, "echo", { meta: { progressToken: "same" } }),
+      call(front, "echo", { meta: { progressToken: "same" } }),
+    ];
     for (const asked of [first, second]) {
       await asked.done;
       expect(asked.texts).toHaveLength(2);
@@ -246,7 +319,8 @@ describe("messages before the answer", () => {
     const front = openFront(server.url);
     server.plays.set("logging/setLevel", (turn) => turn.result("{}"));
     server.plays.set("echo", (turn) => {
-      for (const level of ["debug", "info", "error", "odd"]) turn.send({ jsonrpc: "2.0", method: "notifications/message", params: { level, data: level } });
+      for (const level of ["debug", "info", "error", "odd"])
+        turn.send({ jsonrpc: "2.0", method: "notifications/message", params: { level, data: level } });
       turn.finish("{}");
     });
     const heard = async (logLevel?: string): Promise<unknown[]> => {

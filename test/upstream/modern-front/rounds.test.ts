@@ -1,10 +1,11 @@
 /** Calls on which a legacy server asks: parked, asked in rounds, gone on with, and given up. Hostile servers among them. */
 import { describe, expect, it } from "vitest";
 import { MAX_ASKS_PER_CALL, MAX_OPEN_ASKS, MAX_REFUSED_ASKS } from "../../../src/upstream/modern-front/bounds.ts";
-import { ALL, ask, call, comeBack, openFront, eventually } from "./asking.ts";
+import { ALL, ask, call, comeBack, eventually, openFront } from "./asking.ts";
 import { type Scripted, startScripted, type Turn } from "./scripted-server.ts";
 
-const FORM = '{ "message" : "Name?\\u0021","requestedSchema":{"type":"object","properties":{"n":{"type":"number","minimum":1.0}}},"odd":1.50}';
+const FORM =
+  '{ "message" : "Name?\\u0021","requestedSchema":{"type":"object","properties":{"n":{"type":"number","minimum":1.0}}},"odd":1.50}';
 const elicit = (id: number | string, params = FORM): string =>
   `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"method":"elicitation/create","params":${params}}`;
 const ACCEPT = { action: "accept", content: { n: 5 } };
@@ -50,7 +51,8 @@ describe("a call on which the server asks", () => {
   it("asks for all that the server asks at once, and again for what was not answered", async () => {
     const server = await startScripted();
     const front = openFront(server.url);
-    const sample = '{"jsonrpc":"2.0","id":2,"method":"sampling/createMessage","params":{"messages":[],"maxTokens":5,"_meta":{"progressToken":1}}}';
+    const sample =
+      '{"jsonrpc":"2.0","id":2,"method":"sampling/createMessage","params":{"messages":[],"maxTokens":5,"_meta":{"progressToken":1}}}';
     const roots = '{"jsonrpc":"2.0","id":"1","method":"roots/list"}';
     server.plays.set("buy", asking(server, [elicit(1), sample, roots]));
     const { result } = await call(front, "buy", { capabilities: ALL }).done;
@@ -126,7 +128,9 @@ describe("a call on which the server asks", () => {
     });
     const { result } = await call(front, "buy", { capabilities: ALL }).done;
     expect(result.resultType).toBe("input_required");
-    expect(await comeBack(front, "buy", result.requestState, { "ask-1": ACCEPT }).done).toMatchObject({ result: { resultType: "complete" } });
+    expect(await comeBack(front, "buy", result.requestState, { "ask-1": ACCEPT }).done).toMatchObject({
+      result: { resultType: "complete" },
+    });
     const ends: (() => void)[] = [];
     server.plays.set("wait", (turn) => void ends.push(() => turn.result('{"content":[]}')));
     const both = [call(front, "wait", { capabilities: ALL }), call(front, "wait", { capabilities: ALL })];
@@ -150,7 +154,9 @@ describe("a call on which the server asks", () => {
     const { result } = await call(front, "late", { capabilities: ALL }).done;
     parked?.send({ ...back, params: { requestId: 2 } }).finish('{"content":[]}');
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(await comeBack(front, "late", result.requestState, { "ask-1": ACCEPT }).done).toMatchObject({ result: { resultType: "complete" } });
+    expect(await comeBack(front, "late", result.requestState, { "ask-1": ACCEPT }).done).toMatchObject({
+      result: { resultType: "complete" },
+    });
     expect(server.replies()).toEqual([]);
   });
 
@@ -189,7 +195,12 @@ describe("a handle", () => {
     const again = { isError: true, resultType: "complete", content: [{ type: "text", text: expect.stringContaining("Start it again") }] };
     expect((await comeBack(front, "buy", "made-up", { "ask-1": ACCEPT }).done).result).toMatchObject(again);
     expect((await comeBack(front, "buy", state, { "ask-1": ACCEPT }, { owner: "bob" }).done).result).toMatchObject(again);
-    const other = ask(front, "prompts/get", { name: "buy", requestState: state, inputResponses: { "ask-1": ACCEPT } }, { capabilities: ALL });
+    const other = ask(
+      front,
+      "prompts/get",
+      { name: "buy", requestState: state, inputResponses: { "ask-1": ACCEPT } },
+      { capabilities: ALL },
+    );
     expect(await other.done).toMatchObject({ error: { code: -32602, message: expect.stringContaining("Start it again") } });
     expect(server.of("prompts/get")).toEqual([]);
     const both = [comeBack(front, "buy", state, { "ask-1": ACCEPT }), comeBack(front, "buy", state, { "ask-1": ACCEPT })];
@@ -341,7 +352,9 @@ describe("a server that asks for what it may not", () => {
     const server = await startScripted({ revision: "2025-03-26" });
     const front = openFront(server.url);
     const other = (id: number, method: string): object => ({ jsonrpc: "2.0", id, method });
-    const asked = [other(1, "ping"), other(2, "tasks/list"), other(3, "tools/call"), other(4, "elicitation/create")].map((one) => JSON.stringify(one));
+    const asked = [other(1, "ping"), other(2, "tasks/list"), other(3, "tools/call"), other(4, "elicitation/create")].map((one) =>
+      JSON.stringify(one),
+    );
     server.plays.set("buy", asking(server, asked));
     expect((await call(front, "buy", { capabilities: ALL }).done).result.resultType).toBe("complete");
     const replies = await replied(server, 4);
@@ -430,7 +443,9 @@ describe("addresses that a person is to open", () => {
     server.plays.set("buy", async (turn) => {
       turn.send(elicit(1, URL_ASK));
       await replied(server, 1);
-      turn.send({ jsonrpc: "2.0", method: "notifications/elicitation/complete", params: { elicitationId: "e-1" } }).finish('{"content":[]}');
+      turn
+        .send({ jsonrpc: "2.0", method: "notifications/elicitation/complete", params: { elicitationId: "e-1" } })
+        .finish('{"content":[]}');
     });
     const first = await call(front, "buy", { capabilities: ALL }).done;
     expect(first.result.inputRequests).toEqual({

@@ -120,7 +120,8 @@ export async function startScripted(options: ScriptedOptions = {}): Promise<Scri
   async function take(sent: Sent, response: ServerResponse): Promise<void> {
     const turn = new Turn(sent, response);
     const { message, http } = sent;
-    const own = plays.get(http === "POST" ? ((message?.params?.["name"] as string | undefined) ?? "") : http) ?? plays.get(message?.method ?? http);
+    const own =
+      plays.get(http === "POST" ? ((message?.params?.["name"] as string | undefined) ?? "") : http) ?? plays.get(message?.method ?? http);
     if (own) return await own(turn);
     const session = sent.headers["mcp-session-id"];
     if (keepsSessions && message?.method !== "initialize" && !(typeof session === "string" && sessions.has(session))) {
@@ -142,7 +143,12 @@ export async function startScripted(options: ScriptedOptions = {}): Promise<Scri
     request.on("error", () => undefined);
     request.on("end", () => {
       const text = Buffer.concat(chunks).toString("utf8");
-      const sent: Sent = { http: request.method ?? "", headers: request.headers, text, message: text === "" ? undefined : JSON.parse(text) };
+      const sent: Sent = {
+        http: request.method ?? "",
+        headers: request.headers,
+        text,
+        message: text === "" ? undefined : JSON.parse(text),
+      };
       heard.push(sent);
       void take(sent, response).catch(() => response.destroy());
     });

@@ -1,11 +1,11 @@
 /** The legacy sessions that a modern front keeps: apart by grant and capabilities, bounded, ended, and opened again. */
 import { describe, expect, it } from "vitest";
-import { ALL, ask, call, comeBack, openFront, eventually } from "./asking.ts";
+import { ALL, ask, call, comeBack, eventually, openFront } from "./asking.ts";
 import { type Scripted, startScripted } from "./scripted-server.ts";
 
-const ended = (server: Scripted): unknown[] => server.heard.filter(({ http }) => http === "DELETE").map(({ headers }) => headers["mcp-session-id"]);
+const ended = (server: Scripted): unknown[] =>
+  server.heard.filter(({ http }) => http === "DELETE").map(({ headers }) => headers["mcp-session-id"]);
 const usedBy = (server: Scripted): unknown[] => server.of("tools/call").map(({ headers }) => headers["mcp-session-id"]);
-
 
 function echoes(server: Scripted): void {
   server.plays.set("tools/call", (turn) => {
@@ -65,10 +65,23 @@ describe("a session", () => {
     expect(server.of("tools/call").length - before).toBe(2);
   });
 
+  it("is not lost where a status of 404 comes with the answer: that request was run", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    server.plays.set("tools/call", (turn) => turn.error('{"code":-32602,"message":"no such thing"}', 404));
+    expect(await call(front, "a").done).toMatchObject({ error: { code: -32602 } });
+    expect(server.of("tools/call")).toHaveLength(1);
+    echoes(server);
+    await call(front, "a").done;
+    expect(usedBy(server)).toEqual(["session-1", "session-1"]);
+  });
+
   it("that the server does not place by another status is not used again, and nothing is sent twice", async () => {
     const server = await startScripted();
     const front = openFront(server.url);
-    server.plays.set("tools/call", (turn) => turn.json('{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"No valid session"}}', 400));
+    server.plays.set("tools/call", (turn) =>
+      turn.json('{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"No valid session"}}', 400),
+    );
     const refused = call(front, "a", { id: 4 });
     expect(await refused.done).toMatchObject({ id: 4, error: { code: -32000 } });
     expect(server.of("tools/call")).toHaveLength(1);
@@ -196,7 +209,9 @@ describe("an answer that is larger than its asker takes", () => {
     const front = openFront(server.url);
     server.plays.set("echo", (turn) => turn.result(`{"content":[{"type":"text","text":"${"x".repeat(5000)}"}]}`));
     const meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} };
-    const body = Buffer.from(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "echo", arguments: {}, _meta: meta } }));
+    const body = Buffer.from(
+      JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "echo", arguments: {}, _meta: meta } }),
+    );
     const reason = await new Promise((resolve) => {
       const sink = {
         onStart: () => undefined,
