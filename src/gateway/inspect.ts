@@ -31,7 +31,7 @@ export interface Inspected {
 
 export async function inspect(desk: Desk, exchange: Exchange, arrival: Arrival): Promise<Inspected> {
   if (arrival.kind === "accepted") return inspectFault(exchange, "not_mcp", "unknown");
-  if (arrival.kind === "fault") return inspectUnbridged(exchange) ?? inspectFault(exchange, arrival.code, arrival.sent);
+  if (arrival.kind === "fault") return inspectFault(exchange, arrival.code, arrival.sent);
   const { bytes, answer } = arrival;
   const found = exchange.endpoint.scan?.finds(bytes) ?? false;
   if (answer.kind === "error") {
@@ -67,15 +67,13 @@ export async function inspect(desk: Desk, exchange: Exchange, arrival: Arrival):
 function inspectError(exchange: Exchange, bytes: Buffer, answer: ErrorAnswer): Inspected {
   const { era } = exchange.claim;
   const { code } = answer;
-  const unbridged = inspectUnbridged(exchange);
-  if (unbridged) return unbridged;
   if (isMissingSubject(exchange, answer, bytes)) {
     const message = writeNotFound(exchange);
     return { outcome: "rpc_error", status: 200, message };
   }
   // These two speak of the hop between the gateway and the server; the client did nothing wrong.
   if (code === ERROR_CODES.headerMismatch || code === ERROR_CODES.unsupportedVersion) {
-    const words = "The server and the gateway do not speak the same revision of the protocol; bridging between eras is not there yet.";
+    const words = "The server and the gateway do not speak the same revision of the protocol.";
     return {
       outcome: "rpc_error",
       status: 200,
@@ -84,19 +82,6 @@ function inspectError(exchange: Exchange, bytes: Buffer, answer: ErrorAnswer): I
     };
   }
   return { outcome: "rpc_error", status: statusOfError(code, era), message: writeAnswer(exchange.request.id, answer, bytes) };
-}
-
-/** A legacy client's `initialize` that a server of the modern era alone did not take. */
-function inspectUnbridged(exchange: Exchange): Inspected | undefined {
-  const { request, claim, endpoint } = exchange;
-  if (request.method !== "initialize" || claim.era !== "legacy" || endpoint.tools.era !== "modern") return undefined;
-  const words = "This server speaks protocol 2026-07-28 only, and the gateway does not bridge between eras yet.";
-  return {
-    outcome: "rpc_error",
-    status: 200,
-    code: "upstream_unsupported",
-    message: writeError(request.id, ERROR_CODES.invalidRequest, words),
-  };
 }
 
 function withhold(exchange: Exchange): Omit<Inspected, "outcome"> {

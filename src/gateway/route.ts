@@ -1,13 +1,13 @@
 /**
- * Step *route*: the era of a message, its session, its method. What does not fit the revision it speaks is refused here,
- * and so is, in words, a client of one era before a server that only speaks the other.
+ * Step *route*: the era of a message, its session, its method. What does not fit the revision it speaks is refused here.
+ * Which era the server speaks is no matter: bridging stands behind the port that every server is reached through.
  */
 import { type EraClaim, readEra } from "../mcp/era.ts";
 import { type McpHeaders, readMcpHeaders } from "../mcp/headers.ts";
 import type { Notification, Request } from "../mcp/message.ts";
 import { findMethod, type Method } from "../mcp/methods.ts";
-import { asData, ERROR_CODES, isRefusal, type Refusal, refuse, refuseMethod } from "../mcp/refusal.ts";
-import { ASSUMED_LEGACY, isRevision, LATEST_LEGACY, LEGACY_REVISIONS, type Revision } from "../mcp/revisions.ts";
+import { ERROR_CODES, isRefusal, type Refusal, refuse, refuseMethod } from "../mcp/refusal.ts";
+import { ASSUMED_LEGACY, isRevision, LATEST_LEGACY, type Revision } from "../mcp/revisions.ts";
 import type { Desk } from "./desk.ts";
 import type { Identified } from "./identify.ts";
 import type { Session } from "./session.ts";
@@ -47,8 +47,6 @@ export function route(
     if (!session) return refuseSession(message);
   }
   const revision = revisionOf(claim, session, message);
-  const bridged = refuseBridge(claim, who, message, id);
-  if (bridged) return bridged;
   const direction = message.kind === "request" ? "client_request" : "client_notification";
   const method = findMethod(message.method, direction, revision);
   if (!method || method.judgement === "refused") {
@@ -62,20 +60,4 @@ function revisionOf(claim: EraClaim, session: Session | undefined, message: Requ
   if (claim.era === "modern") return claim.revision;
   if (session && isRevision(session.protocolVersion)) return session.protocolVersion;
   return claim.revision ?? (message.method === "initialize" ? LATEST_LEGACY : ASSUMED_LEGACY);
-}
-
-/**
- * A modern client before a legacy server: nothing is translated between the eras yet, and that is said in words. (A legacy
- * client before a modern server is answered by its `initialize`, for a server may speak both.)
- */
-function refuseBridge(
-  claim: EraClaim,
-  who: Pick<Identified, "endpoint">,
-  message: Request | Notification,
-  id: Request["id"] | undefined,
-): Refusal | undefined {
-  if (claim.era !== "modern" || who.endpoint.tools.era !== "legacy" || message.kind === "notification") return undefined;
-  const words = "This server speaks the protocol up to 2025-11-25 only, and the gateway does not bridge between eras yet.";
-  const data = asData({ supported: [...LEGACY_REVISIONS], requested: claim.revision });
-  return refuse(ERROR_CODES.unsupportedVersion, 400, words, "era", id, data);
 }

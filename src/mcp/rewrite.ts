@@ -6,7 +6,7 @@ import { assert } from "../kernel/assert.ts";
 import { type Json, type JsonObject, printJson } from "../kernel/json.ts";
 import { escapePointer } from "../kernel/strict-json.ts";
 import type { Message, Notification, Request, Source } from "./message.ts";
-import { type MetaRewrite, printForwardedMeta, printRelayedMeta, readMeta } from "./meta.ts";
+import { META, type MetaRewrite, printForwardedMeta, printRelayedMeta, readMeta } from "./meta.ts";
 import type { MessageId } from "./request-id.ts";
 
 /** Members of `params` that continue a call or make a task of it. They go on only when they are named. */
@@ -80,6 +80,17 @@ export function writeRelayed(message: Request | Notification, rewrite: RelayRewr
   const id = rewrite.id === undefined ? "" : `"id":${JSON.stringify(rewrite.id)},`;
   const head = `{"jsonrpc":"2.0",${id}"method":${JSON.stringify(message.method)}`;
   return Buffer.from(params === undefined ? `${head}}` : `${head},"params":${params}}`, "utf8");
+}
+
+/**
+ * A server's request as it stands among a modern result's `inputRequests`: method and params, without the members that
+ * `omit` names. Nobody reports progress on it, so it carries no token.
+ */
+export function printInputRequest(request: Request, omit: readonly string[] = []): string {
+  const { [META.progressToken]: _, ...rest } = readMeta(request) ?? {};
+  const params = printParams(request, NOTHING, (key) => omit.includes(key), printRelayedMeta(rest));
+  const head = `{"method":${JSON.stringify(request.method)}`;
+  return params === undefined ? `${head}}` : `${head},"params":${params}}`;
 }
 
 /** A client's answer to a server's request: the server's own id, the slice of `result` or `error`. */

@@ -1,39 +1,34 @@
-/** Clients and servers of different eras: what works without a bridge, and what is refused in words. */
+/** Clients and servers that find a common era by themselves. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { type Everything, startEverything } from "./everything.ts";
 import { type ModernServer, startModernServer } from "./modern-server.ts";
-import { call, initialize, post } from "./raw-client.ts";
 import { connectV1, connectV2, textOf } from "./sdk-clients.ts";
 
 const TOKEN = "token-of-alice-0000000001";
 const PIN = { versionNegotiation: { mode: { pin: "2026-07-28" as const } } };
 const AUTO = { versionNegotiation: { mode: "auto" as const } };
 let everything: Everything;
-let modern: ModernServer;
 let both: ModernServer;
 let gateway: TestGateway;
 
 beforeAll(async () => {
   everything = await startEverything();
-  modern = await startModernServer();
   both = await startModernServer({ legacy: "stateless" });
   const allow = { version: "1", default: "allow" };
   gateway = await startGateway({
-    servers: { everything: { url: everything.url }, modern: { url: modern.url }, both: { url: both.url } },
+    servers: { everything: { url: everything.url }, both: { url: both.url } },
     policies: {
       everything: { server: "everything", document: allow },
-      modern: { server: "modern", document: allow },
       both: { server: "both", document: allow },
     },
-    grants: { alice: { servers: { everything: "everything", modern: "modern", both: "both" }, token: TOKEN } },
+    grants: { alice: { servers: { everything: "everything", both: "both" }, token: TOKEN } },
   });
 });
 
 afterAll(async () => {
   await gateway?.stop();
   await everything?.stop();
-  await modern?.stop();
   await both?.stop();
 });
 
@@ -82,38 +77,6 @@ describe("a client of the second generation before the reference server", () => 
     const { client } = await connectV2(gateway.addressOf("everything"), TOKEN, AUTO);
     expect(textOf(await client.callTool({ name: "echo", arguments: { message: "found" } }))).toBe("Echo: found");
     await client.close();
-  });
-
-  it("is refused in words when it insists on the modern era", async () => {
-    await expect(connectV2(gateway.addressOf("everything"), TOKEN, PIN)).rejects.toThrow();
-    const meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} };
-    const asked = { ...call(3, "echo", { message: "hi" }, meta) };
-    const headers = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "echo" };
-    const refused = await post(gateway.addressOf("everything"), asked, { token: TOKEN, headers });
-    expect(refused.status).toBe(400);
-    expect(refused.messages).toMatchObject([
-      {
-        id: 3,
-        error: {
-          code: -32022,
-          message: expect.stringContaining("does not bridge"),
-          data: { requested: "2026-07-28", supported: ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] },
-        },
-      },
-    ]);
-  });
-});
-
-describe("a legacy client before a server of the modern era alone", () => {
-  it("is refused in words, and stays without a session", async () => {
-    await expect(connectV1(gateway.addressOf("modern"), TOKEN)).rejects.toThrow("does not bridge between eras yet");
-    await expect(connectV2(gateway.addressOf("modern"), TOKEN)).rejects.toThrow("does not bridge between eras yet");
-    const opened = await post(gateway.addressOf("modern"), initialize(), { token: TOKEN });
-    expect(opened.messages).toMatchObject([{ id: 0, error: { message: expect.stringContaining("2026-07-28 only") } }]);
-    expect(opened.headers.get("mcp-session-id")).toBeNull();
-    const called = await post(gateway.addressOf("modern"), call(1, "echo"), { token: TOKEN });
-    expect(called.messages).toHaveLength(1);
-    expect(JSON.stringify(called.messages)).toContain("bridg");
   });
 });
 
