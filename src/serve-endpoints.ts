@@ -9,10 +9,13 @@ import { createServedTools } from "./gateway/served-tools.ts";
 import type { Log } from "./observe/log.ts";
 import { listServers } from "./revision/server.ts";
 import { createAddressGuard, resolveBySystem } from "./upstream/address-guard.ts";
+import { createBridgedUpstream } from "./upstream/bridged-upstream.ts";
 import { createStdioServer } from "./upstream/channel/server.ts";
 import { createCredentialScan, MAX_SECRETS } from "./upstream/credential-scan.ts";
 import { createHttpUpstream, type HttpUpstream } from "./upstream/http-upstream.ts";
+import { createLegacyFront } from "./upstream/legacy-front.ts";
 import { listServerTools } from "./upstream/list-tools.ts";
+import { createModernFront } from "./upstream/modern-front.ts";
 import type { Observation } from "./upstream/observe-list.ts";
 import { listServerSecrets } from "./upstream/server-secrets.ts";
 import type { EraVerdict } from "./upstream/server-session.ts";
@@ -70,11 +73,11 @@ export class EndpointTable {
     const { url, headers, command } = config;
     const found = listServerSecrets({ url, headers, environment: command?.env });
     const secrets = [...new Set([...config.credentials, ...found])];
-    const upstream = this.#openUpstream(config, secrets);
+    const server = this.#openUpstream(config, secrets);
+    const clientInfo = { name: CLIENT_NAME, version: this.#version };
     let known: EraVerdict | undefined;
     const list = async (): Promise<Awaited<ReturnType<typeof listServerTools>>> => {
-      const clientInfo = { name: CLIENT_NAME, version: this.#version };
-      const listing = await listServerTools({ upstream, clientInfo, known, nowMs: clock.now() });
+      const listing = await listServerTools({ upstream: server, clientInfo, known, nowMs: clock.now() });
       if (listing.ok) known = listing.value.verdict;
       return listing;
     };
@@ -87,6 +90,19 @@ export class EndpointTable {
       list,
       onObserved: (observation) => this.#tell(config.name, observation),
       onFailed: (message) => this.#log.warn("server.unavailable", `The tools of \`${config.name}\` can't be listed: ${message}`),
+    });
+    const upstream = createBridgedUpstream({
+      server,
+      findEra: () => tools.era ?? tools.refresh().then(() => tools.era),
+      createLegacyFront: () =>
+        createLegacyFront({
+          upstream: server,
+          clientInfo,
+          paramHeadersOf: (tool) => tools.current()?.tools.get(tool)?.paramHeaders ?? [],
+          onDropped: (reason) => this.#log.warn("server.dropped", `A message of the server ${config.name} was dropped: ${reason}.`),
+        }),
+      createModernFront: () => createModernFront({ upstream: server, clientInfo, onToolsChanged: () => void tools.refresh() }),
+      now: () => clock.now(),
     });
     const scan = createCredentialScan(secrets.slice(0, MAX_SECRETS));
     return {

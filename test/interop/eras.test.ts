@@ -10,19 +10,22 @@ const PIN = { versionNegotiation: { mode: { pin: "2026-07-28" as const } } };
 const AUTO = { versionNegotiation: { mode: "auto" as const } };
 let everything: Everything;
 let both: ModernServer;
+let modern: ModernServer;
 let gateway: TestGateway;
 
 beforeAll(async () => {
   everything = await startEverything();
   both = await startModernServer({ legacy: "stateless" });
+  modern = await startModernServer();
   const allow = { version: "1", default: "allow" };
   gateway = await startGateway({
-    servers: { everything: { url: everything.url }, both: { url: both.url } },
+    servers: { everything: { url: everything.url }, both: { url: both.url }, modern: { url: modern.url } },
     policies: {
       everything: { server: "everything", document: allow },
       both: { server: "both", document: allow },
+      modern: { server: "modern", document: allow },
     },
-    grants: { alice: { servers: { everything: "everything", both: "both" }, token: TOKEN } },
+    grants: { alice: { servers: { everything: "everything", both: "both", modern: "modern" }, token: TOKEN } },
   });
 });
 
@@ -30,6 +33,7 @@ afterAll(async () => {
   await gateway?.stop();
   await everything?.stop();
   await both?.stop();
+  await modern?.stop();
 });
 
 describe("a client of the second generation before the reference server", () => {
@@ -91,5 +95,22 @@ describe("a server of both eras", () => {
       expect(textOf(await client.callTool({ name: "echo", arguments: { a: 1 } }))).toBe('{"a":1}');
       await client.close();
     }
+  });
+});
+
+describe("a server of one era", () => {
+  it("serves the clients of the other, both told of no more than their own", async () => {
+    const old = await connectV1(gateway.addressOf("modern"), TOKEN);
+    expect(old.session).toBeDefined();
+    expect(old.client.getServerVersion()).toMatchObject({ name: "modern" });
+    expect((await old.client.listTools()).tools.map(({ name }) => name)).toContain("regional");
+    expect(textOf(await old.client.callTool({ name: "echo", arguments: { a: 1 } }))).toBe('{"a":1}');
+    await old.terminate();
+    await old.client.close();
+    const { client } = await connectV2(gateway.addressOf("everything"), TOKEN, PIN);
+    expect((await client.listTools()).tools.map(({ name }) => name)).toContain("echo");
+    expect(textOf(await client.callTool({ name: "echo", arguments: { message: "hi" } }))).toBe("Echo: hi");
+    expect((await client.listPrompts()).prompts.length).toBeGreaterThan(0);
+    await client.close();
   });
 });

@@ -49,7 +49,7 @@ export async function startFrontGateway(options: FrontGatewayOptions): Promise<F
   const log = createLog({ form: "words", write: (line) => void said.push(line), now: () => Date.now() });
   const synced = await syncConfig(folder, loaded.value);
   if (!synced.ok) throw new Error(synced.failures.map(({ message }) => message).join(" "));
-  const table = new EndpointTable(folder, "0.0.0", log);
+  const table = new EndpointTable(folder, "0.0.0", log, {});
   await folder.access.look();
   await table.apply(loaded.value.servers);
   const fronts = Object.keys(options.servers).map((name) => {
