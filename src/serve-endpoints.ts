@@ -32,6 +32,8 @@ export class EndpointTable {
   readonly #log: Log;
   readonly #env: Readonly<Record<string, string | undefined>>;
   #served = new Map<string, Served>();
+  /** Connections and processes of entries that are gone, on their way out. */
+  readonly #closing = new Set<Promise<void>>();
 
   constructor(folder: DataFolder, version: string, log: Log, env: Readonly<Record<string, string | undefined>>) {
     this.#folder = folder;
@@ -56,8 +58,13 @@ export class EndpointTable {
     this.endpoints.clear();
     for (const { endpoint } of next.values()) this.endpoints.set(endpoint.id, endpoint);
     for (const { endpoint } of next.values()) this.endpoints.set(endpoint.name, endpoint);
-    for (const { endpoint } of closing) void endpoint.upstream.close();
+    for (const { endpoint } of closing) this.#close(endpoint);
     for (const { endpoint } of next.values()) void this.#lookAt(endpoint);
+  }
+
+  #close(endpoint: Endpoint): void {
+    const closing = endpoint.upstream.close().finally(() => void this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 
   async #lookAt(endpoint: Endpoint): Promise<void> {
@@ -125,6 +132,6 @@ export class EndpointTable {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#served.values()].map(({ endpoint }) => endpoint.upstream.close()));
+    await Promise.all([...[...this.#served.values()].map(({ endpoint }) => endpoint.upstream.close()), ...this.#closing]);
   }
 }

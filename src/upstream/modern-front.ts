@@ -19,14 +19,32 @@ import { StdioCall } from "./stdio-call.ts";
 import { type AnswerEdit, answer, refuse } from "./stdio-link.ts";
 
 const LISTEN = "subscriptions/listen";
+/** Listens stay open as long as their clients want; what they take must leave room for calls, and for others' listens. */
+export const MAX_LISTENS = 1024;
+export const MAX_LISTENS_PER_OWNER = 64;
 
 export function postModern(found: ModernFound, posted: Posted, request: UpstreamRequest, sink: AnswerSink): OpenExchange {
   // Over HTTP a modern client has nothing to notify and nothing to answer.
   if (posted.kind !== "request") return answer(sink, 202);
   const { id, method } = posted;
+  if (method === LISTEN && !hasRoom(found, request.owner)) {
+    return refuse(sink, { reason: "busy", sent: "not_sent", detail: "too many listens are open" });
+  }
   const timeoutMs = method === LISTEN ? null : undefined;
-  const asked = found.link.ask(posted, request, sink, { timeoutMs, onAnswer: (said, bytes) => editAnswer(id, method, said, bytes) });
+  const scope = request.owner;
+  const asked = found.link.ask(posted, request, sink, { scope, timeoutMs, onAnswer: (said, bytes) => editAnswer(id, method, said, bytes) });
   return asked instanceof StdioCall ? asked : refuse(sink, asked);
+}
+
+function hasRoom({ link }: ModernFound, owner: string | undefined): boolean {
+  let all = 0;
+  let own = 0;
+  for (const call of link.calls()) {
+    if (call.method !== LISTEN) continue;
+    all++;
+    if (call.scope === owner) own++;
+  }
+  return all < MAX_LISTENS && own < MAX_LISTENS_PER_OWNER;
 }
 
 function editAnswer(id: MessageId, method: string, said: ResultAnswer | ErrorAnswer, bytes: Buffer): AnswerEdit | undefined {
