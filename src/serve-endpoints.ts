@@ -10,12 +10,12 @@ import type { Log } from "./observe/log.ts";
 import { listServers } from "./revision/server.ts";
 import { createAddressGuard, resolveBySystem } from "./upstream/address-guard.ts";
 import { createBridgedUpstream } from "./upstream/bridged-upstream.ts";
+import { createModernFront } from "./upstream/channel/modern-relay.ts";
 import { createStdioServer } from "./upstream/channel/server.ts";
 import { createCredentialScan, MAX_SECRETS } from "./upstream/credential-scan.ts";
 import { createHttpUpstream, type HttpUpstream } from "./upstream/http-upstream.ts";
 import { createLegacyFront } from "./upstream/legacy-front.ts";
 import { listServerTools } from "./upstream/list-tools.ts";
-import { createModernFront } from "./upstream/modern-front.ts";
 import type { Observation } from "./upstream/observe-list.ts";
 import { listServerSecrets } from "./upstream/server-secrets.ts";
 import type { EraVerdict } from "./upstream/server-session.ts";
@@ -35,6 +35,8 @@ export class EndpointTable {
   readonly #log: Log;
   readonly #env: Readonly<Record<string, string | undefined>>;
   #served = new Map<string, Served>();
+  /** Connections and processes of entries that are gone, on their way out. */
+  readonly #closing = new Set<Promise<void>>();
 
   constructor(folder: DataFolder, version: string, log: Log, env: Readonly<Record<string, string | undefined>>) {
     this.#folder = folder;
@@ -59,8 +61,13 @@ export class EndpointTable {
     this.endpoints.clear();
     for (const { endpoint } of next.values()) this.endpoints.set(endpoint.id, endpoint);
     for (const { endpoint } of next.values()) this.endpoints.set(endpoint.name, endpoint);
-    for (const { endpoint } of closing) void endpoint.upstream.close();
+    for (const { endpoint } of closing) this.#close(endpoint);
     for (const { endpoint } of next.values()) void this.#lookAt(endpoint);
+  }
+
+  #close(endpoint: Endpoint): void {
+    const closing = endpoint.upstream.close().finally(() => void this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 
   async #lookAt(endpoint: Endpoint): Promise<void> {
@@ -141,6 +148,6 @@ export class EndpointTable {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#served.values()].map(({ endpoint }) => endpoint.upstream.close()));
+    await Promise.all([...[...this.#served.values()].map(({ endpoint }) => endpoint.upstream.close()), ...this.#closing]);
   }
 }

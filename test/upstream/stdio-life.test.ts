@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { MAX_LISTENS_PER_OWNER } from "../../src/upstream/channel/modern-relay.ts";
 import { RestartPace } from "../../src/upstream/channel/restart-pace.ts";
 import { listServerTools } from "../../src/upstream/list-tools.ts";
 import { ENVELOPE, heardBy, isAlive, MODERN, startRig, textOf, until } from "./stdio-rig.ts";
@@ -111,6 +112,9 @@ describe("modern requests", () => {
     first.open.cancel();
     await rig.send({ headers: MODERN, message: call(3, "change") }).done;
     expect([first.messages.length, second.messages.length]).toEqual([2, 3]);
+    const more = Array.from({ length: MAX_LISTENS_PER_OWNER }, (_, n) => listenAs(`more-${n}`));
+    expect((await more.at(-1)?.done)?.fault).toMatchObject({ reason: "busy", sent: "not_sent" });
+    expect(more.filter(({ ended }) => ended)).toHaveLength(1);
   });
 });
 

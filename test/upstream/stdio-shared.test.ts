@@ -44,7 +44,22 @@ describe("sessions", () => {
     expect((await rig.send({ method: "DELETE", headers, owner: "alice" }).done).status).toBe(204);
     expect((await listening.done).fault).toBeUndefined();
     expect((await rig.call(session, "echo", {}, undefined, "alice").done).status).toBe(404);
-    expect((await rig.send({ message: { jsonrpc: "2.0", id: 1, method: "tools/list" } }).done).status).toBe(400);
+  });
+
+  test("are not needed where nothing is about one client alone", async () => {
+    const rig = startRig();
+    const listed = await rig.send({ message: { jsonrpc: "2.0", id: 1, method: "tools/list" } }).done;
+    expect(listed.messages[0]).toMatchObject({ id: 1, result: { tools: expect.any(Array) } });
+    for (const method of ["resources/subscribe", "resources/unsubscribe", "logging/setLevel"]) {
+      const refused = await rig.send({ message: { jsonrpc: "2.0", id: 2, method, params: { uri: "a:1" } } }).done;
+      expect([refused.status, refused.messages[0]]).toMatchObject([400, { id: 2, error: { code: -32600 } }]);
+    }
+    const hanging = rig.send({ owner: "a", message: { jsonrpc: "2.0", id: 3, method: "tools/call", params: { name: "hang" } } });
+    const cancel = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 3 } };
+    expect((await rig.send({ owner: "b", message: cancel }).done).status).toBe(202);
+    expect((await heardBy(rig, await rig.open())).map(({ method }) => method)).not.toContain("notifications/cancelled");
+    expect(hanging.ended).toBe(false);
+    expect((await rig.send({ method: "GET", headers: {} }).done).status).toBe(405);
   });
 
   test("of a server of the oldest revision are told the one in which Streamable HTTP began", async () => {

@@ -231,6 +231,36 @@ describe("stopping", () => {
   });
 });
 
+test("a process that ends without a stop takes its children along, also one that hangs", async () => {
+  const room = new URL("../../src/upstream/channel/child-process.ts", import.meta.url).href;
+  const stubborn = `process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log(process.pid);`;
+  const script = `import { startStdioUpstream } from ${JSON.stringify(room)};
+    startStdioUpstream({ command: process.execPath, args: ["-e", ${JSON.stringify(stubborn)}], environment: {}, onStderr() {}, onExit() {},
+      onLine(item) { process.stdout.write(item.bytes, () => process.exit(3)); } });`;
+  const parent = startCommand(process.execPath, ["--input-type=module", "-e", script]);
+  await parent.exited();
+  expect(parent.exits[0]?.code).toBe(3);
+  const pid = Number(parent.lines[0]);
+  expect(pid).toBeGreaterThan(1);
+  for (let n = 0; n < 200 && isAlive(pid); n++) await pause(20);
+  expect(isAlive(pid)).toBe(false);
+});
+
+test("of a folder that is not there is told as what it is", async () => {
+  const exits: ChildExit[] = [];
+  const upstream = startStdioUpstream({
+    command: process.execPath,
+    args: [],
+    environment: {},
+    cwd: "/nowhere/at/all",
+    onLine: () => undefined,
+    onStderr: () => undefined,
+    onExit: (exit) => void exits.push(exit),
+  });
+  expect(await upstream.stop()).toMatchObject({ failure: "the folder it starts in is not there" });
+  expect(exits).toHaveLength(1);
+});
+
 describe("error output", () => {
   test("comes in lines, long ones cut", async () => {
     const child = start(

@@ -3,30 +3,48 @@
  * cancels it, a listen hears what carries its id, and errors have their status. Its log lines name no request, so they are
  * nobody's and are not offered.
  */
-import { isJsonObject, type Json, printJson, readMember } from "../../kernel/json.ts";
-import type { ErrorAnswer, ResultAnswer } from "../../mcp/answer.ts";
-import { writeError } from "../../mcp/answers.ts";
-import { META, readMeta } from "../../mcp/meta.ts";
-import { asData, ERROR_CODES, statusOfError } from "../../mcp/refusal.ts";
-import { readAnswerMember, writeEditedResult } from "../../mcp/relay.ts";
-import type { MessageId } from "../../mcp/request-id.ts";
-import { writeRelayed } from "../../mcp/rewrite.ts";
-import type { AnswerSink, OpenExchange, UpstreamRequest } from "../http-upstream.ts";
-import { StdioCall } from "./call.ts";
+import { isJsonObject, type Json, printJson, readMember } from "../../../kernel/json.ts";
+import type { ErrorAnswer, ResultAnswer } from "../../../mcp/answer.ts";
+import { writeError } from "../../../mcp/answers.ts";
+import { META, readMeta } from "../../../mcp/meta.ts";
+import { asData, ERROR_CODES, statusOfError } from "../../../mcp/refusal.ts";
+import { readAnswerMember, writeEditedResult } from "../../../mcp/relay.ts";
+import type { MessageId } from "../../../mcp/request-id.ts";
+import { writeRelayed } from "../../../mcp/rewrite.ts";
+import type { AnswerSink, OpenExchange, UpstreamRequest } from "../../http-upstream.ts";
+import { StdioCall } from "../call.ts";
+import { type AnswerEdit, answer, refuse } from "../link.ts";
 import type { ChildLog } from "./child-log.ts";
-import { type AnswerEdit, answer, refuse } from "./link.ts";
 import { type Posted, readWhole } from "./posted.ts";
 import type { ModernFound } from "./shared-process.ts";
 
 const LISTEN = "subscriptions/listen";
+/** Listens stay open as long as their clients want; what they take must leave room for calls, and for others' listens. */
+export const MAX_LISTENS = 1024;
+export const MAX_LISTENS_PER_OWNER = 64;
 
 export function postModern(found: ModernFound, posted: Posted, request: UpstreamRequest, sink: AnswerSink): OpenExchange {
   // Over HTTP a modern client has nothing to notify and nothing to answer.
   if (posted.kind !== "request") return answer(sink, 202);
   const { id, method } = posted;
+  if (method === LISTEN && !hasRoom(found, request.owner)) {
+    return refuse(sink, { reason: "busy", sent: "not_sent", detail: "too many listens are open" });
+  }
   const timeoutMs = method === LISTEN ? null : undefined;
-  const asked = found.link.ask(posted, request, sink, { timeoutMs, onAnswer: (said, bytes) => editAnswer(id, method, said, bytes) });
+  const scope = request.owner;
+  const asked = found.link.ask(posted, request, sink, { scope, timeoutMs, onAnswer: (said, bytes) => editAnswer(id, method, said, bytes) });
   return asked instanceof StdioCall ? asked : refuse(sink, asked);
+}
+
+function hasRoom({ link }: ModernFound, owner: string | undefined): boolean {
+  let all = 0;
+  let own = 0;
+  for (const call of link.calls()) {
+    if (call.method !== LISTEN) continue;
+    all++;
+    if (call.scope === owner) own++;
+  }
+  return all < MAX_LISTENS && own < MAX_LISTENS_PER_OWNER;
 }
 
 function editAnswer(id: MessageId, method: string, said: ResultAnswer | ErrorAnswer, bytes: Buffer): AnswerEdit | undefined {

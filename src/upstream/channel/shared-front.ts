@@ -3,18 +3,18 @@
  * answered from the one that we made, and what could reach the wrong client is not offered. The server can ask its clients
  * nothing and its log is nobody's.
  */
-import { printCanonicalJson } from "../../kernel/canonical-json.ts";
-import { isJsonObject, type Json, readMember } from "../../kernel/json.ts";
-import { writeError, writeResult } from "../../mcp/answers.ts";
-import { asData, ERROR_CODES } from "../../mcp/refusal.ts";
-import { readId } from "../../mcp/request-id.ts";
-import { writeNotification } from "../../mcp/rewrite.ts";
-import type { AnswerSink, OpenExchange, UpstreamRequest } from "../http-upstream.ts";
-import { StdioCall } from "./call.ts";
+import { printCanonicalJson } from "../../../kernel/canonical-json.ts";
+import { isJsonObject, type Json, readMember } from "../../../kernel/json.ts";
+import { writeError, writeResult } from "../../../mcp/answers.ts";
+import { asData, ERROR_CODES } from "../../../mcp/refusal.ts";
+import { readId } from "../../../mcp/request-id.ts";
+import { writeNotification } from "../../../mcp/rewrite.ts";
+import type { AnswerSink, OpenExchange, UpstreamRequest } from "../../http-upstream.ts";
+import { StdioCall } from "../call.ts";
+import { type AskOptions, answer, refuse } from "../link.ts";
+import { ask } from "../opening.ts";
 import type { ChildLog } from "./child-log.ts";
-import { type AskOptions, answer, refuse } from "./link.ts";
 import { Listening } from "./listening.ts";
-import { ask } from "./opening.ts";
 import { type Posted, type PostedRequest, readPostedParams, readWhole } from "./posted.ts";
 import type { LegacyFound } from "./shared-process.ts";
 import { type SharedSession, SharedSessions } from "./shared-sessions.ts";
@@ -29,6 +29,8 @@ const CHANGES: ReadonlyMap<string, string> = new Map([
   ["notifications/prompts/list_changed", "prompts"],
   ["notifications/resources/list_changed", "resources"],
 ]);
+/** What says something about one client alone. */
+const OF_SESSIONS: ReadonlySet<string> = new Set(["resources/subscribe", "resources/unsubscribe", "logging/setLevel"]);
 const SESSION_HEADER = "mcp-session-id";
 
 export class SharedFront {
@@ -60,8 +62,8 @@ export class SharedFront {
     if (posted.kind === "request" && posted.method === "initialize") return this.#open(found, posted, request, sink);
     const session = this.#find(request);
     if (session === undefined) {
-      if (request.headers[SESSION_HEADER] !== undefined || posted.kind !== "request") return answer(sink, 404);
-      return answer(sink, 400, writeError(posted.id, ERROR_CODES.invalidRequest, "Bad Request: a session is needed"));
+      if (request.headers[SESSION_HEADER] !== undefined) return answer(sink, 404);
+      return posted.kind === "request" ? askAlone(found, posted, request, sink) : answer(sink, 202);
     }
     if (posted.kind === "request") return this.#ask(found, session, posted, request, sink);
     // Nothing was asked of this client, and the conversation is long open: of the rest only a cancel says something.
@@ -168,15 +170,21 @@ export class SharedFront {
 
 const LEGACY = { era: "legacy" } as const;
 
+/** A request outside of every session: answered as far as none is needed. */
+function askAlone(found: LegacyFound, posted: PostedRequest, request: UpstreamRequest, sink: AnswerSink): OpenExchange {
+  if (!OF_SESSIONS.has(posted.method)) return pass(found, undefined, posted, request, sink);
+  return answer(sink, 400, writeError(posted.id, ERROR_CODES.invalidRequest, "Bad Request: a session is needed"));
+}
+
 function pass(
   found: LegacyFound,
-  session: SharedSession,
+  session: SharedSession | undefined,
   posted: PostedRequest,
   request: UpstreamRequest,
   sink: AnswerSink,
   onAnswer?: AskOptions["onAnswer"],
 ): OpenExchange {
-  const asked = found.link.ask(posted, request, sink, { scope: session.id, onAnswer });
+  const asked = found.link.ask(posted, request, sink, { scope: session?.id, onAnswer });
   return asked instanceof StdioCall ? asked : refuse(sink, asked);
 }
 
