@@ -1,7 +1,7 @@
 /** A client of 2026-07-28 alone before the reference server of the legacy era, through a real gateway. */
 import type { Client } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createModernFront, type ModernFront } from "../../src/upstream/channel/modern-relay.ts";
+import { createModernFront, type ModernFront } from "../../src/upstream/modern-front.ts";
 import { waitUntil } from "../support/gateway.ts";
 import { type BridgedGateway, CLIENT_INFO, startBridgedGateway } from "./bridged-gateway.ts";
 import { type Everything, startEverything } from "./everything.ts";

@@ -1,7 +1,7 @@
 /** A client of 2026-07-28 alone before a small server of the SDK's first generation, through a real gateway. */
 import type { Client } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createModernFront, type ModernFront } from "../../src/upstream/channel/modern-relay.ts";
+import { createModernFront, type ModernFront } from "../../src/upstream/modern-front.ts";
 import { waitUntil } from "../support/gateway.ts";
 import { type BridgedGateway, CLIENT_INFO, startBridgedGateway } from "./bridged-gateway.ts";
 import { type LegacyServer, startLegacyServer } from "./legacy-server.ts";

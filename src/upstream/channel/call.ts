@@ -2,11 +2,11 @@
  * One request that a process has and has not answered yet: under which number it is known there, what it was called by
  * whoever asked, and where its answer goes. It ends once: by its answer, by its asker, by time, or with the process.
  */
-import type { Json } from "../../../kernel/json.ts";
-import { asData } from "../../../mcp/refusal.ts";
-import type { MessageId } from "../../../mcp/request-id.ts";
-import { writeNotification } from "../../../mcp/rewrite.ts";
-import type { OpenExchange, UpstreamFault } from "../../http-upstream.ts";
+import type { Json } from "../../kernel/json.ts";
+import { asData } from "../../mcp/refusal.ts";
+import type { MessageId } from "../../mcp/request-id.ts";
+import { writeNotification } from "../../mcp/rewrite.ts";
+import type { OpenExchange, UpstreamFault } from "../http-upstream.ts";
 import type { SinkFeed } from "./sink-feed.ts";
 
 /** What a call needs of the process that it is asked of. */

@@ -2,8 +2,8 @@
  * What is said of a child process and by it, for people: its error output, masked and bounded in lines; what it wrote that
  * was no message; how it ended, in words that say what to look at. Never an argument, a variable or a stack.
  */
-import type { Log } from "../../../observe/log.ts";
-import type { ChildExit } from "../child-process.ts";
+import type { Log } from "../../observe/log.ts";
+import type { ChildExit } from "./child-process.ts";
 import { createMask } from "./mask-secrets.ts";
 
 /** Lines of one server in one window; what comes beyond them is counted. */

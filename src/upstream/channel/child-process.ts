@@ -6,7 +6,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
-import { DEFAULT_LINE_LIMIT_BYTES, type LineItem, LineReader, writeLine } from "../../../mcp/stdio.ts";
+import { DEFAULT_LINE_LIMIT_BYTES, type LineItem, LineReader, writeLine } from "../../mcp/stdio.ts";
 
 export const MAX_STDERR_LINE_BYTES: number = 8 * 1024;
 /** Bytes that wait for the child to read them; beyond, it takes nothing more. */

@@ -3,7 +3,7 @@
  * asker, progress finds its call, and what the server says unasked goes to `onMessage`. When the process ends, every call
  * in flight hears of it at once. It starts nothing a second time and knows no sessions.
  */
-import { type Json, readMember } from "../../../kernel/json.ts";
+import { type Json, readMember } from "../../kernel/json.ts";
 import {
   type Answer,
   DEFAULT_ANSWER_LIMIT_BYTES,
@@ -11,14 +11,14 @@ import {
   peekAnswerId,
   type ResultAnswer,
   skimAnswer,
-} from "../../../mcp/answer.ts";
-import { META } from "../../../mcp/meta.ts";
-import { writeAnswer } from "../../../mcp/relay.ts";
-import { writeRelayed } from "../../../mcp/rewrite.ts";
-import type { LineItem } from "../../../mcp/stdio.ts";
-import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamFault, UpstreamRequest } from "../../http-upstream.ts";
-import { StdioCall } from "../call.ts";
-import { type ChildExit, type StdioBounds, type StdioUpstream, startStdioUpstream } from "../child-process.ts";
+} from "../../mcp/answer.ts";
+import { META } from "../../mcp/meta.ts";
+import { writeAnswer } from "../../mcp/relay.ts";
+import { writeRelayed } from "../../mcp/rewrite.ts";
+import type { LineItem } from "../../mcp/stdio.ts";
+import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamFault, UpstreamRequest } from "../http-upstream.ts";
+import { StdioCall } from "./call.ts";
+import { type ChildExit, type StdioBounds, type StdioUpstream, startStdioUpstream } from "./child-process.ts";
 import { type PostedRequest, readPosted, readWhole, writeNumbered } from "./posted.ts";
 import { SinkFeed } from "./sink-feed.ts";
 

@@ -1,5 +1,5 @@
 /** The stream of a GET, on which a session is told what belongs to no request. It ends by its client or with its session. */
-import type { AnswerSink, OpenExchange, UpstreamRequest } from "../../http-upstream.ts";
+import type { AnswerSink, OpenExchange, UpstreamRequest } from "../http-upstream.ts";
 import { type FeedPorts, SinkFeed } from "./sink-feed.ts";
 
 export class Listening implements OpenExchange {

@@ -3,7 +3,7 @@
  * clear, and a line that still holds one in another form is not shown at all. A line that was cut does not end in the
  * beginning of one either.
  */
-import { createCredentialScan, MAX_SECRETS, MIN_SECRET_BYTES } from "../../credential-scan.ts";
+import { createCredentialScan, MAX_SECRETS, MIN_SECRET_BYTES } from "../credential-scan.ts";
 
 const MASK = "[secret]";
 const WITHHELD = "[a line that held a credential]";

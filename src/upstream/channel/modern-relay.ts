@@ -3,18 +3,18 @@
  * cancels it, a listen hears what carries its id, and errors have their status. Its log lines name no request, so they are
  * nobody's and are not offered.
  */
-import { isJsonObject, type Json, printJson, readMember } from "../../../kernel/json.ts";
-import type { ErrorAnswer, ResultAnswer } from "../../../mcp/answer.ts";
-import { writeError } from "../../../mcp/answers.ts";
-import { META, readMeta } from "../../../mcp/meta.ts";
-import { asData, ERROR_CODES, statusOfError } from "../../../mcp/refusal.ts";
-import { readAnswerMember, writeEditedResult } from "../../../mcp/relay.ts";
-import type { MessageId } from "../../../mcp/request-id.ts";
-import { writeRelayed } from "../../../mcp/rewrite.ts";
-import type { AnswerSink, OpenExchange, UpstreamRequest } from "../../http-upstream.ts";
-import { StdioCall } from "../call.ts";
-import { type AnswerEdit, answer, refuse } from "../link.ts";
+import { isJsonObject, type Json, printJson, readMember } from "../../kernel/json.ts";
+import type { ErrorAnswer, ResultAnswer } from "../../mcp/answer.ts";
+import { writeError } from "../../mcp/answers.ts";
+import { META, readMeta } from "../../mcp/meta.ts";
+import { asData, ERROR_CODES, statusOfError } from "../../mcp/refusal.ts";
+import { readAnswerMember, writeEditedResult } from "../../mcp/relay.ts";
+import type { MessageId } from "../../mcp/request-id.ts";
+import { writeRelayed } from "../../mcp/rewrite.ts";
+import type { AnswerSink, OpenExchange, UpstreamRequest } from "../http-upstream.ts";
+import { StdioCall } from "./call.ts";
 import type { ChildLog } from "./child-log.ts";
+import { type AnswerEdit, answer, refuse } from "./link.ts";
 import { type Posted, readWhole } from "./posted.ts";
 import type { ModernFound } from "./shared-process.ts";
 

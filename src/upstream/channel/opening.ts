@@ -4,13 +4,13 @@
  * is silent to the probe is greeted in the old way at the same time, and whichever it answers first is its era.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { isJsonList, isJsonObject, type JsonObject, printJson, readMember, toJson } from "../../../kernel/json.ts";
-import { META } from "../../../mcp/meta.ts";
-import { isLegacyRevision, LATEST_LEGACY, LATEST_MODERN, type LegacyRevision } from "../../../mcp/revisions.ts";
-import { writeNotification } from "../../../mcp/rewrite.ts";
-import { askServer, type ServerAnswer } from "../../ask-server.ts";
-import { readResult } from "../../server-session.ts";
-import type { StdioLink } from "../link.ts";
+import { isJsonList, isJsonObject, type JsonObject, printJson, readMember, toJson } from "../../kernel/json.ts";
+import { META } from "../../mcp/meta.ts";
+import { isLegacyRevision, LATEST_LEGACY, LATEST_MODERN, type LegacyRevision } from "../../mcp/revisions.ts";
+import { writeNotification } from "../../mcp/rewrite.ts";
+import { askServer, type ServerAnswer } from "../ask-server.ts";
+import { readResult } from "../server-session.ts";
+import type { StdioLink } from "./link.ts";
 
 /** How long a server may be silent to the probe before it is greeted in the old way too. */
 export const PROBE_TIMEOUT_MS = 3_000;

@@ -3,13 +3,13 @@
  * progress token that are the writer's own put out of the way. Both get a number that is unique in that process, so that
  * nobody's answer or progress can be taken for another's. `arguments` stay the bytes that they were.
  */
-import { type Json, type JsonObject, readMember } from "../../../kernel/json.ts";
-import { DEFAULT_ANSWER_LIMIT_BYTES } from "../../../mcp/answer.ts";
-import { type Message, type Notification, type Request, readMessage } from "../../../mcp/message.ts";
-import { META, readMeta } from "../../../mcp/meta.ts";
-import { isRefusal } from "../../../mcp/refusal.ts";
-import type { MessageId } from "../../../mcp/request-id.ts";
-import { writeRelayed } from "../../../mcp/rewrite.ts";
+import { type Json, type JsonObject, readMember } from "../../kernel/json.ts";
+import { DEFAULT_ANSWER_LIMIT_BYTES } from "../../mcp/answer.ts";
+import { type Message, type Notification, type Request, readMessage } from "../../mcp/message.ts";
+import { META, readMeta } from "../../mcp/meta.ts";
+import { isRefusal } from "../../mcp/refusal.ts";
+import type { MessageId } from "../../mcp/request-id.ts";
+import { writeRelayed } from "../../mcp/rewrite.ts";
 
 /** How our own writers begin a request. Whatever begins otherwise is read whole. */
 const HEAD = /^\{"jsonrpc":"2\.0","id":(0|[1-9]\d{0,14}|"[0-9A-Za-z-]{1,64}"),"method":"([A-Za-z/_]{1,64})"(?=[,}])/;

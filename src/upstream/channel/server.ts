@@ -4,10 +4,10 @@
  * no session and always go to the shared one.
  */
 
-import { writeError } from "../../../mcp/answers.ts";
-import { ERROR_CODES } from "../../../mcp/refusal.ts";
-import { isModernRevision } from "../../../mcp/revisions.ts";
-import type { Log } from "../../../observe/log.ts";
+import { writeError } from "../../mcp/answers.ts";
+import { ERROR_CODES } from "../../mcp/refusal.ts";
+import { isModernRevision } from "../../mcp/revisions.ts";
+import type { Log } from "../../observe/log.ts";
 import {
   ANSWER_TIMEOUT_MS,
   type AnswerSink,
@@ -16,12 +16,12 @@ import {
   type OpenExchange,
   type UpstreamFault,
   type UpstreamRequest,
-} from "../../http-upstream.ts";
-import { createChildEnvironment, type StdioBounds } from "../child-process.ts";
-import { answer, MAX_STDIO_IN_FLIGHT, refuse } from "../link.ts";
-import { postModern, takeModernMessage } from "../modern-relay.ts";
-import { OPEN_TIMEOUT_MS, PROBE_TIMEOUT_MS } from "../opening.ts";
+} from "../http-upstream.ts";
 import { createChildLog } from "./child-log.ts";
+import { createChildEnvironment, type StdioBounds } from "./child-process.ts";
+import { answer, MAX_STDIO_IN_FLIGHT, refuse } from "./link.ts";
+import { postModern, takeModernMessage } from "./modern-relay.ts";
+import { OPEN_TIMEOUT_MS, PROBE_TIMEOUT_MS } from "./opening.ts";
 import { readPosted } from "./posted.ts";
 import { RESTART_MAX_MS, RESTART_MIN_MS, STABLE_MS } from "./restart-pace.ts";
 import {

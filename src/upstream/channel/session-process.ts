@@ -3,15 +3,15 @@
  * starts goes to the request that it can only belong to, else to the session's stream, else it waits for one. The process
  * ends with its session, and the session with its process.
  */
-import { printJson, readMember } from "../../../kernel/json.ts";
-import { type ErrorAnswer, type ResultAnswer, skimAnswer } from "../../../mcp/answer.ts";
-import { readAnswerMember, writeEditedResult } from "../../../mcp/relay.ts";
-import { readId } from "../../../mcp/request-id.ts";
-import type { AnswerSink, OpenExchange, UpstreamRequest } from "../../http-upstream.ts";
-import { StdioCall } from "../call.ts";
-import type { ChildExit } from "../child-process.ts";
-import { type AnswerEdit, answer, type ChildCommand, refuse, StdioLink } from "../link.ts";
+import { printJson, readMember } from "../../kernel/json.ts";
+import { type ErrorAnswer, type ResultAnswer, skimAnswer } from "../../mcp/answer.ts";
+import { readAnswerMember, writeEditedResult } from "../../mcp/relay.ts";
+import { readId } from "../../mcp/request-id.ts";
+import type { AnswerSink, OpenExchange, UpstreamRequest } from "../http-upstream.ts";
+import { StdioCall } from "./call.ts";
 import type { ChildLog } from "./child-log.ts";
+import type { ChildExit } from "./child-process.ts";
+import { type AnswerEdit, answer, type ChildCommand, refuse, StdioLink } from "./link.ts";
 import { Listening } from "./listening.ts";
 import type { Posted, PostedRequest } from "./posted.ts";
 import { OLDEST_HTTP_REVISION } from "./shared-front.ts";

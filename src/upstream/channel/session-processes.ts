@@ -3,11 +3,11 @@
  * room, one that nobody has used for a while makes it, else the next client is told so. None is left behind.
  */
 import { randomBytes } from "node:crypto";
-import { writeError } from "../../../mcp/answers.ts";
-import type { AnswerSink, OpenExchange, UpstreamRequest } from "../../http-upstream.ts";
-import type { ChildExit } from "../child-process.ts";
-import { answer, type ChildCommand, refuse } from "../link.ts";
+import { writeError } from "../../mcp/answers.ts";
+import type { AnswerSink, OpenExchange, UpstreamRequest } from "../http-upstream.ts";
 import type { ChildLog } from "./child-log.ts";
+import type { ChildExit } from "./child-process.ts";
+import { answer, type ChildCommand, refuse } from "./link.ts";
 import type { Posted, PostedRequest } from "./posted.ts";
 import { type PaceBounds, RestartPace } from "./restart-pace.ts";
 import { SessionProcess } from "./session-process.ts";

@@ -3,18 +3,18 @@
  * answered from the one that we made, and what could reach the wrong client is not offered. The server can ask its clients
  * nothing and its log is nobody's.
  */
-import { printCanonicalJson } from "../../../kernel/canonical-json.ts";
-import { isJsonObject, type Json, readMember } from "../../../kernel/json.ts";
-import { writeError, writeResult } from "../../../mcp/answers.ts";
-import { asData, ERROR_CODES } from "../../../mcp/refusal.ts";
-import { readId } from "../../../mcp/request-id.ts";
-import { writeNotification } from "../../../mcp/rewrite.ts";
-import type { AnswerSink, OpenExchange, UpstreamRequest } from "../../http-upstream.ts";
-import { StdioCall } from "../call.ts";
-import { type AskOptions, answer, refuse } from "../link.ts";
-import { ask } from "../opening.ts";
+import { printCanonicalJson } from "../../kernel/canonical-json.ts";
+import { isJsonObject, type Json, readMember } from "../../kernel/json.ts";
+import { writeError, writeResult } from "../../mcp/answers.ts";
+import { asData, ERROR_CODES } from "../../mcp/refusal.ts";
+import { readId } from "../../mcp/request-id.ts";
+import { writeNotification } from "../../mcp/rewrite.ts";
+import type { AnswerSink, OpenExchange, UpstreamRequest } from "../http-upstream.ts";
+import { StdioCall } from "./call.ts";
 import type { ChildLog } from "./child-log.ts";
+import { type AskOptions, answer, refuse } from "./link.ts";
 import { Listening } from "./listening.ts";
+import { ask } from "./opening.ts";
 import { type Posted, type PostedRequest, readPostedParams, readWhole } from "./posted.ts";
 import type { LegacyFound } from "./shared-process.ts";
 import { type SharedSession, SharedSessions } from "./shared-sessions.ts";

@@ -2,15 +2,15 @@
  * One process that everybody shares, kept alive: started when first needed, opened once, and started again after a wait
  * when it ends. While it opens, whoever asks waits with it; while it is down, whoever asks is told so at once.
  */
-import type { JsonObject } from "../../../kernel/json.ts";
-import type { LegacyRevision } from "../../../mcp/revisions.ts";
-import type { UpstreamFault } from "../../http-upstream.ts";
-import { LEGACY_VERDICT_MS } from "../../server-session.ts";
-import type { StdioCall } from "../call.ts";
-import type { ChildExit } from "../child-process.ts";
-import { type ChildCommand, StdioLink } from "../link.ts";
-import { type Opening, openStdio } from "../opening.ts";
+import type { JsonObject } from "../../kernel/json.ts";
+import type { LegacyRevision } from "../../mcp/revisions.ts";
+import type { UpstreamFault } from "../http-upstream.ts";
+import { LEGACY_VERDICT_MS } from "../server-session.ts";
+import type { StdioCall } from "./call.ts";
 import type { ChildLog } from "./child-log.ts";
+import type { ChildExit } from "./child-process.ts";
+import { type ChildCommand, StdioLink } from "./link.ts";
+import { type Opening, openStdio } from "./opening.ts";
 import { type PaceBounds, RestartPace } from "./restart-pace.ts";
 
 export interface ModernFound {

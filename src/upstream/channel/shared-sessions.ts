@@ -3,7 +3,7 @@
  * to; its stream, and what waits for one. Bounded: the one that was used longest ago ends first.
  */
 import { randomBytes } from "node:crypto";
-import { BoundedMap } from "../../../kernel/bounded-map.ts";
+import { BoundedMap } from "../../kernel/bounded-map.ts";
 import type { Listening } from "./listening.ts";
 
 export const MAX_SHARED_SESSIONS = 20_000;

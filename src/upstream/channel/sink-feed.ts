@@ -3,8 +3,8 @@
  * events. Messages wait while the sink asks for a pause, up to a bound; beyond it the oldest are lost and that is told. A
  * sink that throws ends its own answer and nobody else's.
  */
-import { writeSseEvent } from "../../../mcp/sse.ts";
-import type { AnswerSink, UpstreamFault } from "../../http-upstream.ts";
+import { writeSseEvent } from "../../mcp/sse.ts";
+import type { AnswerSink, UpstreamFault } from "../http-upstream.ts";
 
 export const MAX_FEED_MESSAGES = 4096;
 export const MAX_FEED_BYTES: number = 8 * 1024 * 1024;

@@ -4,9 +4,9 @@
  * sent wherever the order tells. Whatever breaks, ends the channel: what was in flight has no other way back.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import { DEFAULT_ANSWER_LIMIT_BYTES } from "../../../mcp/answer.ts";
-import { type SseItem, SseParser } from "../../../mcp/sse.ts";
-import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamFault } from "../../http-upstream.ts";
+import { DEFAULT_ANSWER_LIMIT_BYTES } from "../../mcp/answer.ts";
+import { type SseItem, SseParser } from "../../mcp/sse.ts";
+import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamFault } from "../http-upstream.ts";
 
 /** How long a server may take to say where to post. */
 export const ENDPOINT_TIMEOUT_MS = 10_000;

@@ -1,9 +1,9 @@
 /** Requests of the modern era, put to a front as the gateway puts them, and what came back. */
 import { expect, onTestFinished } from "vitest";
 import { SseParser } from "../../../src/mcp/sse.ts";
-import { createModernFront, type ModernFront } from "../../../src/upstream/channel/modern-relay.ts";
 import type { HttpUpstream, OpenExchange, UpstreamFault } from "../../../src/upstream/http-upstream.ts";
 import type { FrontBounds } from "../../../src/upstream/modern-front/bounds.ts";
+import { createModernFront, type ModernFront } from "../../../src/upstream/modern-front.ts";
 import { openUpstream } from "../loopback-server.ts";
 
 export const ALL = { elicitation: { form: {}, url: {} }, sampling: { tools: {} }, roots: {} };
