@@ -47,7 +47,11 @@ function checkTokens(config: JsonObject, written: Json, context: ShapeContext): 
   for (const label of Object.keys(memberObject(config, "grants"))) {
     const grant = all[label];
     if (!isJsonObject(grant) || Object.hasOwn(grant, "token") || led.has(label)) continue;
-    context.report(`/grants/${escapePointer(label)}/token`, "The key `token` is missing.", "Or lead whoever logs in here, by a row of `login`.");
+    context.report(
+      `/grants/${escapePointer(label)}/token`,
+      "The key `token` is missing.",
+      "Or lead whoever logs in here, by a row of `login`.",
+    );
   }
 }
 

@@ -154,7 +154,11 @@ const grant: ObjectShape = {
     },
     identity: plain("Who holds it: a person, an agent, an automation."),
     owner: { kind: "text", description: "The e-mail of who answers for it; needed where a policy can ask a person.", check: checkEmail },
-    token: { kind: "text", description: "The bearer token, of 16 characters or more; best read from the environment. Left out: whom `login` leads here.", check: checkToken },
+    token: {
+      kind: "text",
+      description: "The bearer token, of 16 characters or more; best read from the environment. Left out: whom `login` leads here.",
+      check: checkToken,
+    },
     tags: {
       kind: "map",
       description: "Words about the grant that policies can ask for.",

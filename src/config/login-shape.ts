@@ -69,7 +69,8 @@ export const LOGIN_SHAPE: ObjectShape = {
     identity: plain("The claim that says who somebody is, in policies, limits and the log; left out: `sub`."),
     emails: {
       kind: "text",
-      description: "`verified` (left out): `email` counts beside `email_verified: true` alone. `issued`: also where the issuer says nothing of it.",
+      description:
+        "`verified` (left out): `email` counts beside `email_verified: true` alone. `issued`: also where the issuer says nothing of it.",
       choices: ["verified", "issued"],
     },
     tags: {

@@ -5,8 +5,8 @@
 import type { IncomingMessage } from "node:http";
 import type { GrantRecord } from "../identity/grant.ts";
 import type { NoGrantReason } from "../identity/grant-index.ts";
-import type { Look } from "./access.ts";
 import type { Admission } from "../identity/match-login.ts";
+import type { Look } from "./access.ts";
 import type { Desk, Endpoint } from "./desk.ts";
 import type { SignIn } from "./protected-resource.ts";
 

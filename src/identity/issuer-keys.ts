@@ -61,13 +61,13 @@ class FetchedKeys implements IssuerKeys {
     const keys = this.#keys;
     if (keys === undefined || !this.check(nowMs)) throw new KeysUnavailable("the issuer's keys can't be fetched");
     try {
-      return (await keys.findKey(header));
+      return await keys.findKey(header);
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
       if (this.#mayAsk(nowMs)) void this.#ask(nowMs);
       if (this.#asking === undefined) throw error;
       await this.#asking;
-      return (await (this.#keys ?? keys).findKey(header));
+      return await (this.#keys ?? keys).findKey(header);
     }
   }
 

@@ -6,7 +6,15 @@
  * A token of type `at+jwt` says what it is. `JWT`, or no type, is what many issuers write still: it is taken where nothing
  * marks it as an ID token, a logout token or a refresh token, and the audience has to be this gateway all the same.
  */
-import { decodeJwt, decodeProtectedHeader, errors, type JWTHeaderParameters, type JWTPayload, jwtVerify, type ProtectedHeaderParameters } from "jose";
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTHeaderParameters,
+  type JWTPayload,
+  jwtVerify,
+  type ProtectedHeaderParameters,
+} from "jose";
 import { type IssuerKeys, KeysUnavailable } from "./issuer-keys.ts";
 
 export const MAX_LOGIN_TOKEN_CHARACTERS = 16_384;
@@ -101,6 +109,11 @@ function nameFault(error: unknown): LoginFault {
   if (error instanceof KeysUnavailable) return "unavailable";
   if (error instanceof errors.JWTExpired) return "expired";
   if (error instanceof errors.JWTClaimValidationFailed && error.reason === "check_failed" && error.claim === "nbf") return "early";
-  const forged = [errors.JWSSignatureVerificationFailed, errors.JOSEAlgNotAllowed, errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys];
+  const forged = [
+    errors.JWSSignatureVerificationFailed,
+    errors.JOSEAlgNotAllowed,
+    errors.JWKSNoMatchingKey,
+    errors.JWKSMultipleMatchingKeys,
+  ];
   return forged.some((kind) => error instanceof kind) ? "forged" : "malformed";
 }

@@ -28,7 +28,10 @@ describe("the schema of the configuration", () => {
     ["a variable for a word", { audit: { durability: "${DURABILITY:-disk}" } }],
     ["a grant for one server", { grants: { g: { server: "s", policy: "p", token: "${TOKEN}" } } }],
     ["a grant for several", { grants: { g: { servers: { s: "p" }, token: "${TOKEN}" } } }],
-    ["a grant that login leads to", { grants: { g: { server: "s" } }, login: { issuer: "https://x", grants: [{ claims: { a: "b" }, grant: "g" }] } }],
+    [
+      "a grant that login leads to",
+      { grants: { g: { server: "s" } }, login: { issuer: "https://x", grants: [{ claims: { a: "b" }, grant: "g" }] } },
+    ],
     ["a policy's document", { policies: { p: { server: "s", document: {} } } }],
     ["a server", { servers: { s: { ...server, classes: { "any name": "read" }, tools: "review" } } }],
   ])("lets pass %s", (_, value) => {

@@ -51,7 +51,14 @@ grants: { alice: { server: s, policy: p }, bob: { server: s, token: "\${ALICE_TO
 
   it("leaves out what is usual", async () => {
     const config = await loadGood(login(`${ISSUER}, grants: [${ROW}]`), FILES);
-    expect(config.login).toMatchObject({ audience: undefined, jwksUri: undefined, scopes: [], identity: "sub", emails: "verified", tags: {} });
+    expect(config.login).toMatchObject({
+      audience: undefined,
+      jwksUri: undefined,
+      scopes: [],
+      identity: "sub",
+      emails: "verified",
+      tags: {},
+    });
     expect((await loadGood(AROUND, FILES)).login).toBeUndefined();
   });
 
@@ -71,15 +78,35 @@ describe("a bad login", () => {
     ["a query", login('issuer: "https://idp.example.com/?x", grants: []'), ["/login/issuer"]],
     ["a credential", login('issuer: "https://a:b@idp.example.com/", grants: []'), ["/login/issuer"]],
     ["keys in plain text", login(`${ISSUER}, jwksUri: "http://idp.example.com/keys", grants: []`), ["/login/jwksUri"]],
-    ["a scope that would break a header", login(`${ISSUER}, scopes: ['a"b', "a b", "a\\\\b", ""], grants: []`), [0, 1, 2, 3].map((n) => `/login/scopes/${n}`)],
-    ["a row without claims", login(`${ISSUER}, grants: [{ server: s }, { claims: {}, server: s }]`), ["/login/grants/0/claims", "/login/grants/1/claims"]],
+    [
+      "a scope that would break a header",
+      login(`${ISSUER}, scopes: ['a"b', "a b", "a\\\\b", ""], grants: []`),
+      [0, 1, 2, 3].map((n) => `/login/scopes/${n}`),
+    ],
+    [
+      "a row without claims",
+      login(`${ISSUER}, grants: [{ server: s }, { claims: {}, server: s }]`),
+      ["/login/grants/0/claims", "/login/grants/1/claims"],
+    ],
     ["a row to nothing", login(`${ISSUER}, grants: [{ claims: { a: b } }]`), ["/login/grants/0/grant"]],
-    ["a row to two things", login(`${ISSUER}, grants: [{ claims: { a: b }, grant: g, server: s }]`), ["/login/grants/0/server", "/login/grants/0/grant"]],
+    [
+      "a row to two things",
+      login(`${ISSUER}, grants: [{ claims: { a: b }, grant: g, server: s }]`),
+      ["/login/grants/0/server", "/login/grants/0/grant"],
+    ],
     ["a claim that is a list", login(`${ISSUER}, grants: [{ claims: { a: [b, c] }, server: s }]`), ["/login/grants/0/claims/a"]],
-    ["what is not there", login(`${ISSUER}, grants: [${ROW}, { claims: { a: b }, server: u, policy: q }, { claims: { a: b }, grant: g }]`), ["/login/grants/1/server", "/login/grants/1/policy", "/login/grants/2/grant"]],
+    [
+      "what is not there",
+      login(`${ISSUER}, grants: [${ROW}, { claims: { a: b }, server: u, policy: q }, { claims: { a: b }, grant: g }]`),
+      ["/login/grants/1/server", "/login/grants/1/policy", "/login/grants/2/grant"],
+    ],
     ["a policy of another server", login(`${ISSUER}, grants: [{ claims: { a: b }, server: t, policy: p }]`), ["/login/grants/0/policy"]],
     ["nobody who answers", login(`${ISSUER}, grants: [{ claims: { a: b }, server: t, policy: asking }]`), ["/login/grants/0/policy"]],
-    ["a grant that nothing leads to", `${login(`${ISSUER}, grants: [{ claims: { a: b }, grant: g }]`)}grants: { g: { server: s }, h: { server: s } }`, ["/grants/h/token"]],
+    [
+      "a grant that nothing leads to",
+      `${login(`${ISSUER}, grants: [{ claims: { a: b }, grant: g }]`)}grants: { g: { server: s }, h: { server: s } }`,
+      ["/grants/h/token"],
+    ],
     ["a grant without a token and nobody who logs in", `${AROUND}grants: { g: { server: s } }`, ["/grants/g/token"]],
     ["another word for e-mails", login(`${ISSUER}, emails: any, grants: []`), ["/login/emails"]],
     ["a key that nobody knows", login(`${ISSUER}, grants: [], jwksURI: "https://x"`), ["/login/jwksURI"]],

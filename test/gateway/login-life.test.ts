@@ -182,7 +182,9 @@ test("a token that ends takes its streams with it", async () => {
     expect(listening.status).toBe(200);
     await listening.ended;
     expect(kept.isEnded).toBe(false);
-    const after = await fetch(url, { headers: { authorization: `Bearer ${token}`, accept: "text/event-stream", "mcp-session-id": session } });
+    const after = await fetch(url, {
+      headers: { authorization: `Bearer ${token}`, accept: "text/event-stream", "mcp-session-id": session },
+    });
     expect(after.status).toBe(401);
     kept.cut();
   } finally {

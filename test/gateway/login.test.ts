@@ -61,7 +61,9 @@ describe("a token of the issuer", () => {
   test("passes, under a grant of the person's own that stays theirs", async () => {
     const entries = await gateway.during(async () => {
       expect(await statusWith(await issuer.sign(ALICE))).toBe(200);
-      expect(await statusWith(await issuer.sign({ ...ALICE, email: "alice.new@example.com", exp: Math.floor(Date.now() / 1000) + 60 }))).toBe(200);
+      expect(
+        await statusWith(await issuer.sign({ ...ALICE, email: "alice.new@example.com", exp: Math.floor(Date.now() / 1000) + 60 })),
+      ).toBe(200);
     }, 5);
     const calls = entries.filter((entry) => entry.kind === "intent");
     expect(calls.map((entry) => entry["identity"])).toEqual(["alice@example.com", "alice.new@example.com"]);
@@ -161,7 +163,11 @@ describe("a token that does not count", () => {
       },
     ],
     ["of a key that nobody knows", "forged_token", async () => issuer.sign(ALICE, { key: await makeKey() })],
-    ["of another key under a known name", "forged_token", async () => issuer.sign(ALICE, { key: { ...(await makeKey()), kid: issuer.keys[0]?.kid as string } })],
+    [
+      "of another key under a known name",
+      "forged_token",
+      async () => issuer.sign(ALICE, { key: { ...(await makeKey()), kid: issuer.keys[0]?.kid as string } }),
+    ],
     [
       "that brings its own key",
       "forged_token",
@@ -175,7 +181,11 @@ describe("a token that does not count", () => {
       "forged_token",
       async () => issuer.sign(ALICE, { key: await makeKey(), header: { jku: `${issuer.issuer}/evil`, x5u: `${issuer.issuer}/evil` } }),
     ],
-    ["of another algorithm than its key's", "forged_token", async () => issuer.sign(ALICE, { key: { ...(await makeKey("RS256")), kid: issuer.keys[0]?.kid as string } })],
+    [
+      "of another algorithm than its key's",
+      "forged_token",
+      async () => issuer.sign(ALICE, { key: { ...(await makeKey("RS256")), kid: issuer.keys[0]?.kid as string } }),
+    ],
     [
       "changed after it was signed",
       "forged_token",
@@ -223,8 +233,14 @@ describe("a token that does not count", () => {
       });
     expect((await send([["Authorization", `Bearer ${token}`]])).status).toBe(200);
     const twice: HeaderList[] = [
-      [["Authorization", `Bearer ${token}`], ["Authorization", `Bearer ${token}`]],
-      [["Authorization", `Bearer ${token}`], ["authorization", `Bearer ${TOKEN}`]],
+      [
+        ["Authorization", `Bearer ${token}`],
+        ["Authorization", `Bearer ${token}`],
+      ],
+      [
+        ["Authorization", `Bearer ${token}`],
+        ["authorization", `Bearer ${TOKEN}`],
+      ],
       [["Authorization", `Bearer ${token}, Bearer ${token}`]],
       [["Authorization", `DPoP ${token}`]],
     ];
@@ -261,7 +277,14 @@ describe("whom to ask", () => {
         bearer_methods_supported: ["header"],
       });
     }
-    const unknown = [`${METADATA}/nowhere`, `${METADATA}/`, METADATA, "/.well-known/oauth-protected-resource", `${METADATA}/alpha/x`, `${METADATA}/%61lpha`];
+    const unknown = [
+      `${METADATA}/nowhere`,
+      `${METADATA}/`,
+      METADATA,
+      "/.well-known/oauth-protected-resource",
+      `${METADATA}/alpha/x`,
+      `${METADATA}/%61lpha`,
+    ];
     const answers = await Promise.all(unknown.map((path) => get(path)));
     expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
     expect(answers[0]?.status).toBe(404);

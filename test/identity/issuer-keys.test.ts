@@ -172,10 +172,14 @@ describe("the metadata of an issuer", () => {
   });
 
   const discover = (documents: Readonly<Record<string, unknown>>, issuer = ISSUER): Promise<string> =>
-    discoverKeys(issuer, async (url) => {
-      if (!Object.hasOwn(documents, url)) throw new Error("answered 404");
-      return documents[url] as Json;
-    }, new AbortController().signal);
+    discoverKeys(
+      issuer,
+      async (url) => {
+        if (!Object.hasOwn(documents, url)) throw new Error("answered 404");
+        return documents[url] as Json;
+      },
+      new AbortController().signal,
+    );
 
   it("names the keys, whichever place has it", async () => {
     for (const url of listMetadataUrls(`${ISSUER}/tenant`)) {

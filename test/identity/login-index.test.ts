@@ -1,4 +1,5 @@
 /** Tokens of the issuer cost a look into a map, and what is remembered falls with everything that it hangs on. */
+import fc from "fast-check";
 import { generateKeyPair, SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import type { LoginConfig } from "../../src/config/config.ts";
@@ -12,6 +13,7 @@ import { createLoginIndex, type LoginIndex, MAX_VERIFICATIONS } from "../../src/
 import { labelOf } from "../../src/identity/match-login.ts";
 import { LOGIN_LEEWAY_MS, readLogin } from "../../src/identity/read-login.ts";
 import { syncGrants } from "../../src/identity/sync-grants.ts";
+import { createToken } from "../../src/identity/token.ts";
 import type { Json } from "../../src/kernel/json.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type IssuerKey, makeKey } from "../support/issuer.ts";
@@ -176,7 +178,8 @@ describe("a token of the issuer", () => {
     const rig = await createRig();
     const token = await rig.sign({ role: "chief" });
     expect(await rig.find(token)).toMatchObject({ reason: "unmapped" });
-    const sync = (grants: Parameters<typeof syncGrants>[1]) => rig.store.write((batch) => syncGrants(batch, grants, { key: KEY, nowMs: NOW_MS }));
+    const sync = (grants: Parameters<typeof syncGrants>[1]) =>
+      rig.store.write((batch) => syncGrants(batch, grants, { key: KEY, nowMs: NOW_MS }));
     await sync([fileGrant("alice", "", { token: undefined })]);
     const found = await rig.find(token);
     expect(found.grant).toMatchObject({ label: "alice", origin: "file", identity: "alice@example.com" });
@@ -338,6 +341,26 @@ describe("a configuration without the issuer", () => {
     expect((await rig.find(token)).grant?.present).toBe(true);
     expect((await readGrant(rig.store.query, label))?.present).toBe(true);
     expect(rig.changes.map(({ action }) => action)).toEqual(["grant.added", "grant.added"]);
+  });
+});
+
+describe("a bearer of another form", () => {
+  it("goes to the grants' own tokens as it is, and what they say is the answer", () => {
+    const asked: unknown[] = [];
+    const answer: FoundGrant = { grant: undefined, reason: "unknown" };
+    const grants = { refresh: () => 1, find: (...said: unknown[]) => (asked.push(said), answer) };
+    const index = createLoginIndex({ grants, store: undefined as never, now: () => NOW_MS, record: () => undefined });
+    const made = fc.integer({ min: 0 }).map((nowMs) => createToken("spg", nowMs, randomBytes).token);
+    const chosen = fc.string({ minLength: 1, maxLength: 80 }).filter((text) => !/^[\w-]+\.[\w-]+\.[\w-]*$/.test(text));
+    for (const settings of [undefined, { config: CONFIG, base: BASE, keys: undefined as never }]) {
+      index.use(settings);
+      fc.assert(
+        fc.property(fc.oneof(made, chosen), fc.nat(), (bearer, nowMs) => {
+          expect(index.find(bearer, nowMs)).toBe(answer);
+          expect(asked.splice(0)).toEqual([[bearer, nowMs]]);
+        }),
+      );
+    }
   });
 });
 

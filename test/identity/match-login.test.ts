@@ -58,7 +58,8 @@ describe("rows", () => {
   });
 
   it("take texts as they stand, and no pattern, number, key or prototype for one", () => {
-    const fits = (value: unknown, wanted: string): boolean => serversOf({ c: value }, [row({ c: wanted }, { servers: [bond("a")] })]) !== undefined;
+    const fits = (value: unknown, wanted: string): boolean =>
+      serversOf({ c: value }, [row({ c: wanted }, { servers: [bond("a")] })]) !== undefined;
     for (const [value, wanted] of [
       ["support", "Support"],
       ["support", "support "],

@@ -60,7 +60,9 @@ export async function startIssuer(audience: string): Promise<TestIssuer> {
       const now = Math.floor(Date.now() / 1000);
       const usual = { iss: self.issuer, sub: "alice", aud: audience, iat: now, exp: now + 3600, jti: randomUUID() };
       const payload = Object.fromEntries(Object.entries({ ...usual, ...claims }).filter(([, value]) => value !== undefined));
-      return await new SignJWT(payload).setProtectedHeader({ alg: key.alg, kid: key.kid, typ: "at+jwt", ...header }).sign(key.privateKey, extensionsOf(header));
+      return await new SignJWT(payload)
+        .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: "at+jwt", ...header })
+        .sign(key.privateKey, extensionsOf(header));
     },
     signUnencoded: async (claims) => {
       const [key] = self.keys as [IssuerKey];

@@ -1,7 +1,7 @@
 /** A document is got from where it may be got from, once, bounded, and says nothing of what stands behind it. */
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { onTestFinished, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { createAddressGuard } from "../../src/upstream/address-guard.ts";
 import { getJson, MAX_DOCUMENT_BYTES } from "../../src/upstream/guarded-get.ts";
 import { TEST_CERTIFICATE, TEST_KEY } from "./certificate.ts";
@@ -44,12 +44,16 @@ describe("a document", () => {
     expect(server.arrived.length).toBe(1);
   });
 
-  it.each(["ftp://127.0.0.1/x", "file:///etc/passwd", "data:application/json,{}", "http://user:pw@127.0.0.1/", "not an address", "http://127.0.0.1.nip.io/"])(
-    "does not come from `%s`",
-    async (url) => {
-      await expect(get(url)).rejects.toThrow("an address is not one with `https://`");
-    },
-  );
+  it.each([
+    "ftp://127.0.0.1/x",
+    "file:///etc/passwd",
+    "data:application/json,{}",
+    "http://user:pw@127.0.0.1/",
+    "not an address",
+    "http://127.0.0.1.nip.io/",
+  ])("does not come from `%s`", async (url) => {
+    await expect(get(url)).rejects.toThrow("an address is not one with `https://`");
+  });
 
   it("does not come from a name that leads to an address within", async () => {
     const guard = createAddressGuard({ allow: [], resolve: () => Promise.resolve(["10.0.0.1"]) });
