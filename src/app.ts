@@ -119,7 +119,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
   if (host !== "0.0.0.0" && host !== "::") hosts.add(host.includes(":") ? `[${host}]` : host.toLowerCase());
   if (config?.listen.publicUrl !== undefined) hosts.add(new URL(config.listen.publicUrl).host.toLowerCase());
   let draining = false;
-  const login = createLogin(folder, log);
+  const login = createLogin(folder, table.endpoints, log);
   const gate: Gate = {
     hosts,
     endpoints: table.endpoints,

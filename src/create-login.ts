@@ -4,8 +4,9 @@
  */
 import type { Config, LoginConfig } from "./config/config.ts";
 import type { DataFolder } from "./data-folder.ts";
+import type { Endpoint } from "./gateway/desk.ts";
 import type { SignIn } from "./gateway/protected-resource.ts";
-import { createIssuerKeys } from "./identity/issuer-keys.ts";
+import { createIssuerKeys, type IssuerKeys } from "./identity/issuer-keys.ts";
 import type { Log } from "./observe/log.ts";
 import { bumpGeneration } from "./store/generation.ts";
 import { createAddressGuard, resolveBySystem } from "./upstream/address-guard.ts";
@@ -18,7 +19,9 @@ export interface Login {
   apply(config: Config | undefined, url: string): Promise<void>;
 }
 
-export function createLogin(folder: DataFolder, log: Log): Login {
+/** `endpoints`: by name and by id, as they are served at any time. */
+export function createLogin(folder: DataFolder, endpoints: ReadonlyMap<string, Endpoint>, log: Log): Login {
+  const nameOf = (server: string): string | undefined => endpoints.get(server)?.name;
   let signIn: SignIn | undefined;
   let applied = "";
   return {
@@ -31,7 +34,7 @@ export function createLogin(folder: DataFolder, log: Log): Login {
       const key = login ? JSON.stringify([base, login]) : "";
       if (key === applied) return;
       signIn = login && { issuer: login.issuer, scopes: login.scopes, base };
-      folder.logins.use(login && openLogin(login, base, folder, log));
+      folder.logins.use(login && { config: login, base, nameOf, keys: openKeys(login, folder, log) });
       // Whoever was judged by the old entry, is judged again before anything of theirs is forwarded.
       await folder.store.write(bumpGeneration);
       applied = key;
@@ -39,7 +42,7 @@ export function createLogin(folder: DataFolder, log: Log): Login {
   };
 }
 
-function openLogin(config: LoginConfig, base: string, folder: DataFolder, log: Log): Parameters<DataFolder["logins"]["use"]>[0] {
+function openKeys(config: LoginConfig, folder: DataFolder, log: Log): IssuerKeys {
   const guard = createAddressGuard({ allow: config.networkAllow, resolve: resolveBySystem });
   const keys = createIssuerKeys({
     issuer: config.issuer,
@@ -49,5 +52,5 @@ function openLogin(config: LoginConfig, base: string, folder: DataFolder, log: L
   });
   // Asked for now, so that the first call need not wait and a wrong address is told at once.
   keys.check(folder.clock.now());
-  return { config, base, keys };
+  return keys;
 }

@@ -77,7 +77,7 @@ function readBearer(request: IncomingMessage): string | undefined {
 
 /** Whether a token that is for certain servers alone is for this one; asked by its name before it is known to be there. */
 function admits({ everywhere, servers }: Admission, server: string, endpoint: Endpoint | undefined): boolean {
-  return everywhere || servers.has(server) || (endpoint !== undefined && (servers.has(endpoint.name) || servers.has(endpoint.id)));
+  return everywhere || servers.has(endpoint?.name ?? server);
 }
 
 function turnStranger(reason: NoGrantReason): Turned {

@@ -26,6 +26,8 @@ export interface LoginSettings {
   /** The gateway's public address, without a slash at its end. */
   readonly base: string;
   readonly keys: IssuerKeys;
+  /** The name of a server by what stands in its address, a name or an id; undefined: there is none. */
+  readonly nameOf: (server: string) => string | undefined;
 }
 
 export interface LoginIndex extends GrantIndex {
@@ -98,11 +100,13 @@ class StoredLoginIndex implements LoginIndex {
 
   find(bearer: string, nowMs: number): FoundGrant | Promise<FoundGrant> {
     const settings = this.#settings;
-    if (settings === undefined || !hasLoginForm(bearer)) return this.#options.grants.find(bearer, nowMs);
+    // A JWT has dots, and a token that is made here has none; whether the rest fits is asked where nothing is remembered.
+    if (settings === undefined || !bearer.includes(".")) return this.#options.grants.find(bearer, nowMs);
     if (bearer.length > MAX_LOGIN_TOKEN_CHARACTERS) return refuse("malformed");
     const digest = hash("sha256", bearer, "binary");
     const known = this.#remembered.get(digest);
     if (known && known.version === this.#version && this.#stands(known.pass, settings)) return judgeLogin(known, nowMs);
+    if (!hasLoginForm(bearer)) return this.#options.grants.find(bearer, nowMs);
     const loading = this.#loading.get(digest);
     if (loading) return loading;
     if (this.#verifying >= MAX_VERIFICATIONS) return refuse("unavailable");
@@ -132,18 +136,18 @@ class StoredLoginIndex implements LoginIndex {
       return refuse(pass);
     }
     const grant = pass.match && pass.hasScopes ? await this.#findGrant(pass, pass.match) : undefined;
-    const remembered: Remembered = { pass, version: version ?? 0, grant };
+    const remembered: Remembered = { pass, version: version ?? 0, grant: grant && narrow(grant, pass.admission) };
     // What was read before a change must not be remembered after it.
     if (version === this.#version && settings === this.#settings) this.#remembered.set(digest, remembered);
     return judgeLogin(remembered, nowMs);
   }
 
   async #verify(bearer: string, settings: LoginSettings): Promise<Pass | NoGrantReason> {
-    const { config, keys, base } = settings;
+    const { config, keys } = settings;
     const keysEpoch = keys.epoch;
     const login = await readLogin(bearer, { issuer: config.issuer, keys }, this.#options.now());
     if (typeof login === "string") return login;
-    const admission = readAdmission(login.audiences, base, config.audience);
+    const admission = readAdmission(login.audiences, settings);
     if (admission === undefined) return "misdirected";
     return {
       settings,
@@ -165,6 +169,12 @@ class StoredLoginIndex implements LoginIndex {
     const holder = { issuer: pass.settings.config.issuer, subject: pass.subject };
     return await ensureLoginGrant(store, holder, match.terms, { nowMs: now(), record });
   }
+}
+
+/** The grant without the servers that the token is not for, so that nobody who is handed it can forget to ask. */
+function narrow(grant: GrantRecord, { everywhere, servers }: Admission): GrantRecord {
+  if (everywhere) return grant;
+  return Object.freeze({ ...grant, servers: new Map([...grant.servers].filter(([server]) => servers.has(server))) });
 }
 
 function judgeLogin({ pass, grant }: Remembered, nowMs: number): FoundGrant {

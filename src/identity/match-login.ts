@@ -13,7 +13,7 @@ import type { GrantTerms } from "./write-grant.ts";
 /** Which servers a token is for, by its audience. */
 export interface Admission {
   readonly everywhere: boolean;
-  /** Names and ids, as they stand in the address. */
+  /** By name; a server that is not there by what stands in its address. */
   readonly servers: ReadonlySet<string>;
 }
 
@@ -29,11 +29,19 @@ export function labelOf(issuer: string, subject: string): string {
   return LOGIN_LABEL_PREFIX + hash("sha256", JSON.stringify([issuer, subject]), "hex").slice(0, LABEL_DIGITS);
 }
 
-/** Undefined: for no server of this gateway. `base`: the gateway's public address, without a slash at its end. */
-export function readAdmission(audiences: readonly string[], base: string, audience: string | undefined): Admission | undefined {
+export interface Audience {
+  readonly config: Pick<LoginConfig, "audience">;
+  /** The gateway's public address, without a slash at its end. */
+  readonly base: string;
+  readonly nameOf: (server: string) => string | undefined;
+}
+
+/** Undefined: for no server of this gateway. */
+export function readAdmission(audiences: readonly string[], { config: { audience }, base, nameOf }: Audience): Admission | undefined {
   const everywhere = audiences.some((each) => each === `${base}/mcp` || (audience !== undefined && each === audience));
   const paths = audiences.flatMap((each) => (each.startsWith(base) ? [each.slice(base.length)] : []));
-  const servers = new Set(paths.flatMap((path) => SERVER_PATH.exec(path)?.[1] ?? []));
+  const named = paths.flatMap((path) => SERVER_PATH.exec(path)?.[1] ?? []);
+  const servers = new Set(named.map((server) => nameOf(server) ?? server));
   return everywhere || servers.size > 0 ? { everywhere, servers } : undefined;
 }
 

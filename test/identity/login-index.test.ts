@@ -104,7 +104,7 @@ async function createRig(): Promise<Rig> {
           return await keys.find(...asked);
         },
       };
-      index.use({ config: { ...CONFIG, ...over }, base: BASE, keys: counting });
+      index.use({ config: { ...CONFIG, ...over }, base: BASE, keys: counting, nameOf: () => undefined });
     },
     find: async (token, nowMs = rig.nowMs) => {
       await index.refresh();
@@ -180,6 +180,18 @@ describe("a token of the issuer", () => {
       expect(two.grant?.id).toBe(one.grant?.id);
     }
     expect(rig.changes.map(({ action }) => action)).toEqual(["grant.added", "grant.changed"]);
+  });
+
+  it("that is for certain servers gives a grant for no others", async () => {
+    const rig = await createRig();
+    rig.use({
+      rows: [{ claims: { groups: "support" }, grant: undefined, servers: ["a", "b", "c"].map((server) => ({ server, policy: "p" })) }],
+    });
+    const serversOf = async (aud: unknown) => [...((await rig.find(await rig.sign({ aud }))).grant?.servers.keys() ?? [])];
+    expect(await serversOf(`${BASE}/mcp`)).toEqual(["a", "b", "c"]);
+    expect(await serversOf(`${BASE}/mcp/b`)).toEqual(["b"]);
+    expect(await serversOf([`${BASE}/mcp/c`, `${BASE}/mcp/a`, `${BASE}/mcp/z`])).toEqual(["a", "c"]);
+    expect(await serversOf(`${BASE}/mcp/z`)).toEqual([]);
   });
 
   it("leads to a grant of the file, as that grant is then", async () => {
@@ -364,7 +376,7 @@ describe("a bearer of another form", () => {
     const index = createLoginIndex({ grants, store: undefined as never, now: () => NOW_MS, record: () => undefined });
     const made = fc.integer({ min: 0 }).map((nowMs) => createToken("spg", nowMs, randomBytes).token);
     const chosen = fc.string({ minLength: 1, maxLength: 80 }).filter((text) => !/^[\w-]+\.[\w-]+\.[\w-]*$/.test(text));
-    for (const settings of [undefined, { config: CONFIG, base: BASE, keys: undefined as never }]) {
+    for (const settings of [undefined, { config: CONFIG, base: BASE, keys: undefined as never, nameOf: () => undefined }]) {
       index.use(settings);
       fc.assert(
         fc.property(fc.oneof(made, chosen), fc.nat(), (bearer, nowMs) => {

@@ -147,10 +147,12 @@ describe("a grant of one's own", () => {
 });
 
 describe("the audience", () => {
-  const admit = (aud: string[], audience?: string) => readAdmission(aud, BASE, audience);
+  const admit = (aud: string[], audience?: string) =>
+    readAdmission(aud, { config: { audience }, base: BASE, nameOf: (server) => (server === "id-of-a" ? "a" : undefined) });
 
   it("names servers, or all of them", () => {
     expect(admit([`${BASE}/mcp/a`, "x", `${BASE}/mcp/b-2`])).toEqual({ everywhere: false, servers: new Set(["a", "b-2"]) });
+    expect(admit([`${BASE}/mcp/id-of-a`])?.servers).toEqual(new Set(["a"]));
     expect(admit([`${BASE}/mcp`])?.everywhere).toBe(true);
     expect(admit(["api"], "api")?.everywhere).toBe(true);
   });
