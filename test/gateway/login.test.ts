@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { restoreGrant, revokeGrant } from "../../src/identity/change-grants.ts";
 import { listGrants } from "../../src/identity/grant.ts";
+import { listServers } from "../../src/revision/server.ts";
 import { claimsOf, forge, makeKey, signShared, startIssuer, type TestIssuer } from "../support/issuer.ts";
 import { type RawGateway, startGateway, TOKEN } from "../support/raw-gateway.ts";
 import { type HeaderList, sendHttp } from "../support/raw-http.ts";
@@ -99,6 +100,14 @@ describe("a token of the issuer", () => {
     expect(await statusWith(await issuer.sign(both), "beta")).toBe(200);
     const one = await issuer.sign({ ...ALICE, aud: `${BASE}/mcp` });
     expect([await statusWith(one), await statusWith(one, "beta"), await statusWith(one, "nowhere")]).toEqual([200, 404, 404]);
+  });
+
+  test("counts for a server's id as for its name", async () => {
+    const { store } = await gateway.folder();
+    const id = (await listServers(store.query)).find(({ name }) => name === "alpha")?.id ?? "";
+    const [byId, byName] = [await issuer.sign({ ...ALICE, aud: `${BASE}/mcp/${id}` }), await issuer.sign(ALICE)];
+    for (const token of [byId, byName]) for (const server of [id, "alpha"]) expect(await statusWith(token, server)).toBe(200);
+    expect(await statusWith(byId, "beta")).toBe(401);
   });
 
   test("that leads to nothing is answered like a server that is not there", async () => {
