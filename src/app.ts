@@ -9,10 +9,12 @@ import type { Config } from "./config/config.ts";
 import { loadConfig } from "./config/load-config.ts";
 import { watchConfig } from "./config/watch-config.ts";
 import { createDesk } from "./create-desk.ts";
+import { createLogin } from "./create-login.ts";
 import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
 import { type Demo, startDemo } from "./demo.ts";
 import type { Desk } from "./gateway/desk.ts";
 import { watchHolds } from "./gateway/holds.ts";
+import type { Gate } from "./gateway/identify.ts";
 import { wordsOf } from "./gateway/spend.ts";
 import { createListener, listen } from "./http-server.ts";
 import { FailureError, formatFailure } from "./kernel/failure.ts";
@@ -117,7 +119,15 @@ async function serve(parts: Parts): Promise<RunningApp> {
   if (host !== "0.0.0.0" && host !== "::") hosts.add(host.includes(":") ? `[${host}]` : host.toLowerCase());
   if (config?.listen.publicUrl !== undefined) hosts.add(new URL(config.listen.publicUrl).host.toLowerCase());
   let draining = false;
-  const server = createListener({ desk, gate: { hosts, endpoints: table.endpoints }, failures }, async () => {
+  const login = createLogin(folder, table.endpoints, log);
+  const gate: Gate = {
+    hosts,
+    endpoints: table.endpoints,
+    get signIn() {
+      return login.signIn;
+    },
+  };
+  const server = createListener({ desk, gate, failures }, async () => {
     if (draining) return "the gateway is stopping";
     await folder.store.write((batch) => batch.all("select 1"));
     return undefined;
@@ -125,6 +135,9 @@ async function serve(parts: Parts): Promise<RunningApp> {
   stoppers.push(() => recordLife(folder, "stop"));
   await recordLife(folder, "start");
   const port = await listen(server, host, options.port ?? config?.listen.port ?? DEFAULT_PORT);
+  const shown = host.includes(":") ? `[${host}]` : host;
+  const url = `http://${shown}:${port}`;
+  await login.apply(config, url);
   stoppers.push(async () => {
     draining = true;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -145,6 +158,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
           await putIntoForce(folder, changed);
           await folder.access.look();
           await table.apply(changed.servers);
+          await login.apply(changed, url);
           log.info("config.reloaded", "The changed configuration is in force.");
         },
         onFailure: (found) => {
@@ -154,9 +168,8 @@ async function serve(parts: Parts): Promise<RunningApp> {
       }),
     );
   }
-  const shown = host.includes(":") ? `[${host}]` : host;
   return {
-    url: `http://${shown}:${port}`,
+    url,
     dataDir: folder.dir,
     demo,
     servers: [...new Set([...table.endpoints.values()].map((endpoint) => endpoint.name))],

@@ -12,6 +12,7 @@ import type { OpenFolder } from "./cli/ports.ts";
 import type { Config } from "./config/config.ts";
 import { createAccess } from "./gateway/access.ts";
 import { createGrantIndex } from "./identity/grant-index.ts";
+import { createLoginIndex } from "./identity/login-index.ts";
 import { identityMigrations } from "./identity/migrations.ts";
 import { ensureOrganisation } from "./identity/organisation.ts";
 import { createSteadyClock } from "./kernel/clock.ts";
@@ -21,6 +22,7 @@ import { createLimits } from "./limit/create-limits.ts";
 import { revisionMigrations } from "./revision/migrations.ts";
 import { createRevisionIndex } from "./revision/revision-index.ts";
 import { openStore } from "./store/open-store.ts";
+import { recordChanges } from "./sync-config.ts";
 import { upstreamMigrations } from "./upstream/tables.ts";
 import { checkKeys, keyCheckMigrations } from "./vault/key-check.ts";
 import { openKeys, TOKEN_PURPOSE } from "./vault/keys.ts";
@@ -64,7 +66,13 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
     const organisation = await store.write((batch) => ensureOrganisation(batch, "default", clock.now()));
     const tokenKey = keys.deriveKey(TOKEN_PURPOSE);
     const audit = createAudit({ clock, keys });
-    const access = createAccess(store, createGrantIndex(store, tokenKey), createRevisionIndex(store));
+    const logins = createLoginIndex({
+      grants: createGrantIndex(store, tokenKey),
+      store,
+      now: () => clock.now(),
+      record: (batch, change) => recordChanges({ audit }, batch, [change]),
+    });
+    const access = createAccess(store, logins, createRevisionIndex(store));
     return {
       dir,
       store,
@@ -73,6 +81,7 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
       audit,
       limits: createLimits({ clock }),
       access,
+      logins,
       organisation: organisation.id,
       tokenKey,
       close: () => store.close(),

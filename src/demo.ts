@@ -130,6 +130,7 @@ function createConfig(port: number): Config {
     ],
     policies: [{ name: DEMO_POLICY, server: DEMO_SERVER, file, document: document.value }],
     grants: [],
+    login: undefined,
     audit: { durability: "process" },
     sources: [],
   };

@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { sendJson } from "./gateway/http-channel.ts";
 import { type HttpFace, sendProblem, serveHttp } from "./gateway/http-face.ts";
+import { METADATA_PATH, serveMetadata } from "./gateway/protected-resource.ts";
 import { FailureError } from "./kernel/failure.ts";
 
 export const MAX_HEADER_BYTES: number = 32 * 1024;
@@ -22,9 +23,17 @@ export function createListener(face: HttpFace, findObstacle: FindObstacle): Serv
   return createServer({ ...options, keepAliveTimeout: IDLE_TIMEOUT_MS }, (request, response) => {
     const url = request.url ?? "/";
     const server = GATEWAY_PATH.exec(url)?.[1];
+    const described = server === undefined && METADATA_PATH.exec(url)?.[1];
     if (server !== undefined) void serveHttp(face, server, request, response);
+    else if (described) describeServer(face, described, request, response);
     else serveHealth(request, response, findObstacle);
   });
+}
+
+function describeServer(face: HttpFace, server: string, request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  const refused = serveMetadata(face.gate, server, request, response);
+  if (refused !== undefined) sendProblem(response, refused, refused === 405 ? { allow: "GET, HEAD" } : {});
 }
 
 function serveHealth(request: IncomingMessage, response: ServerResponse, findObstacle: FindObstacle): void {

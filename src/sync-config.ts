@@ -4,6 +4,7 @@
  */
 import type { Config } from "./config/config.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { syncLoginGrants } from "./identity/login-grants.ts";
 import { syncGrants } from "./identity/sync-grants.ts";
 import { type Result, succeed } from "./kernel/failure.ts";
 import { listServers, syncServers } from "./revision/server.ts";
@@ -48,9 +49,10 @@ async function syncAll(
   const servers = await syncServers(batch, config.servers, how);
   const policies = await syncPolicies(batch, config.policies, { ...how, hasClasses: (server) => classified.get(server) });
   const grants = await syncGrants(batch, config.grants, { ...how, key: folder.tokenKey });
+  const logins = await syncLoginGrants(batch, config.login?.issuer, how);
   const failures = [servers, policies, grants].flatMap((result) => (result.ok ? [] : result.failures));
   if (!servers.ok || !policies.ok || !grants.ok) return { ok: false, failures };
-  return succeed([...servers.value.changes, ...policies.value.changes, ...grants.value.changes]);
+  return succeed([...servers.value.changes, ...policies.value.changes, ...grants.value.changes, ...logins]);
 }
 
 /** Whether the accepted tools of each server have classes; servers without accepted tools are left out. */

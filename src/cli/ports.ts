@@ -5,6 +5,7 @@
 import type { Audit } from "../audit/writer.ts";
 import type { Config } from "../config/config.ts";
 import type { Access } from "../gateway/access.ts";
+import type { LoginIndex } from "../identity/login-index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Limits } from "../limit/limits.ts";
 import type { Log } from "../observe/log.ts";
@@ -22,6 +23,8 @@ export interface OpenFolder {
   readonly audit: Audit;
   readonly limits: Limits;
   readonly access: Access;
+  /** Told by whoever serves whether clients may log in. */
+  readonly logins: LoginIndex;
   readonly organisation: string;
   readonly tokenKey: Uint8Array;
   close(): Promise<void>;

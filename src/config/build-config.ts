@@ -7,7 +7,7 @@ import { isJsonList, isJsonObject, type Json, type JsonObject, readMember } from
 import type { ToolClass } from "../policy/decision.ts";
 import type { PolicyDocument } from "../policy/document.ts";
 import { listBonds, memberObject, textOf } from "./check-references.ts";
-import type { CommandConfig, Config, ConfigSource, GrantConfig, ServerConfig } from "./config.ts";
+import type { CommandConfig, Config, ConfigSource, GrantConfig, LoginConfig, ServerConfig } from "./config.ts";
 import { isPlainValue } from "./plain-value.ts";
 
 /** Shorter texts occur by chance, and an answer that holds one is not suspicious. */
@@ -50,6 +50,7 @@ export function buildConfig(parts: ConfigParts): Config {
       ...policy,
     })),
     grants: Object.entries(memberObject(document, "grants")).map(([label, grant]) => buildGrant(label, grant)),
+    login: buildLogin(readMember(document, "login")),
     audit: {
       durability: textOf(audit, "durability") === "disk" ? "disk" : "process",
     },
@@ -121,9 +122,29 @@ function buildGrant(label: string, grant: Json): GrantConfig {
     servers: listBonds(grant).map(({ server, policy }) => ({ server, policy })),
     identity: textOf(grant, "identity"),
     owner: textOf(grant, "owner"),
-    token: textOf(grant, "token") ?? "",
+    token: textOf(grant, "token"),
     tags: mapTexts(memberObject(grant, "tags")),
     expiresMs: expires === undefined ? undefined : Date.parse(expires),
+  };
+}
+
+function buildLogin(login: Json | undefined): LoginConfig | undefined {
+  if (!isJsonObject(login)) return undefined;
+  const rows = readMember(login, "grants");
+  return {
+    issuer: textOf(login, "issuer") ?? "",
+    audience: textOf(login, "audience"),
+    scopes: listTexts(readMember(login, "scopes")),
+    jwksUri: textOf(login, "jwksUri"),
+    networkAllow: listTexts(readMember(memberObject(login, "network"), "allow")),
+    identity: textOf(login, "identity") ?? "sub",
+    emails: textOf(login, "emails") === "issued" ? "issued" : "verified",
+    tags: mapTexts(memberObject(login, "tags")),
+    rows: (isJsonList(rows) ? rows : []).map((row) => ({
+      claims: mapTexts(memberObject(row, "claims")),
+      grant: textOf(row, "grant"),
+      servers: listBonds(row).map(({ server, policy }) => ({ server, policy })),
+    })),
   };
 }
 

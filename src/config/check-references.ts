@@ -14,11 +14,12 @@ const NAME = new RegExp(NAME_PATTERN);
 export interface WrittenNames {
   readonly servers: ReadonlySet<string>;
   readonly policies: ReadonlySet<string>;
+  readonly grants: ReadonlySet<string>;
 }
 
 export function listWrittenNames(written: Json): WrittenNames {
   const keysOf = (key: string): ReadonlySet<string> => new Set(Object.keys(memberObject(written, key)));
-  return { servers: keysOf("servers"), policies: keysOf("policies") };
+  return { servers: keysOf("servers"), policies: keysOf("policies"), grants: keysOf("grants") };
 }
 
 export function checkReferences(config: JsonObject, written: WrittenNames, context: ShapeContext): void {
@@ -30,25 +31,36 @@ export function checkReferences(config: JsonObject, written: WrittenNames, conte
   const tokens = new Map<string, string>();
   for (const [label, grant] of Object.entries(memberObject(config, "grants"))) {
     const pointer = `/grants/${escapePointer(label)}`;
-    for (const bond of listBonds(grant)) {
-      const known = checkServer(bond.server, pointer + bond.serverPointer, written, context);
-      if (bond.policy === undefined) continue;
-      const policyPointer = pointer + bond.policyPointer;
-      if (!written.policies.has(bond.policy)) {
-        context.report(policyPointer, `There is no policy ${quoteName(bond.policy, policyPointer, context)}.`);
-        continue;
-      }
-      const of = textOf(policies[bond.policy], "server");
-      if (known && of !== undefined && of !== bond.server && written.servers.has(of)) {
-        const shown = quoteName(bond.policy, policyPointer, context);
-        context.report(policyPointer, `The policy ${shown} is for the server \`${of}\`, not for this one.`);
-      }
-    }
+    checkBonds(grant, pointer, policies, written, context);
     const token = textOf(grant, "token");
     if (token === undefined) continue;
     const earlier = tokens.get(token);
     if (earlier === undefined) tokens.set(token, label);
     else context.report(`${pointer}/token`, `This token is also that of the grant \`${earlier}\`; each grant has its own.`);
+  }
+}
+
+/** That each server of a grant, or of a row of `login`, is there, and that its policy is for it. */
+export function checkBonds(
+  holder: Json | undefined,
+  pointer: string,
+  policies: JsonObject,
+  written: WrittenNames,
+  context: ShapeContext,
+): void {
+  for (const bond of listBonds(holder)) {
+    const known = checkServer(bond.server, pointer + bond.serverPointer, written, context);
+    if (bond.policy === undefined) continue;
+    const policyPointer = pointer + bond.policyPointer;
+    if (!written.policies.has(bond.policy)) {
+      context.report(policyPointer, `There is no policy ${quoteName(bond.policy, policyPointer, context)}.`);
+      continue;
+    }
+    const of = textOf(policies[bond.policy], "server");
+    if (known && of !== undefined && of !== bond.server && written.servers.has(of)) {
+      const shown = quoteName(bond.policy, policyPointer, context);
+      context.report(policyPointer, `The policy ${shown} is for the server \`${of}\`, not for this one.`);
+    }
   }
 }
 
@@ -78,7 +90,7 @@ function checkServer(server: string, pointer: string, written: WrittenNames, con
   return false;
 }
 
-function quoteName(name: string, pointer: string, context: ShapeContext): string {
+export function quoteName(name: string, pointer: string, context: ShapeContext): string {
   return NAME.test(name) && !context.isExpanded(pointer) ? `\`${name}\`` : "of that name";
 }
 

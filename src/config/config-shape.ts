@@ -3,6 +3,7 @@
  * JSON Schema for editors both come from here. How keys refer to each other is judged in `check-references.ts`.
  */
 import { TOOL_CLASSES } from "../policy/decision.ts";
+import { LOGIN_SHAPE } from "./login-shape.ts";
 import type { ObjectShape, TextShape } from "./shape.ts";
 import {
   checkCidr,
@@ -155,7 +156,6 @@ const policy: ObjectShape = {
 const grant: ObjectShape = {
   kind: "object",
   description: "One credential of one identity, for one server or several.",
-  required: ["token"],
   oneOf: { server: ["policy"], servers: [] },
   keys: {
     server: name("The server that the grant is for."),
@@ -169,7 +169,11 @@ const grant: ObjectShape = {
     },
     identity: plain("Who holds it: a person, an agent, an automation."),
     owner: { kind: "text", description: "The e-mail of who answers for it; needed where a policy can ask a person.", check: checkEmail },
-    token: { kind: "text", description: "The bearer token, of 16 characters or more; best read from the environment.", check: checkToken },
+    token: {
+      kind: "text",
+      description: "The bearer token, of 16 characters or more; best read from the environment. Left out: whom `login` leads here.",
+      check: checkToken,
+    },
     tags: {
       kind: "map",
       description: "Words about the grant that policies can ask for.",
@@ -210,6 +214,7 @@ export const CONFIG_SHAPE: ObjectShape = {
     servers: { kind: "map", description: "MCP servers by name.", names: name("A server's name."), values: server, max: MAX_SERVERS },
     policies: { kind: "map", description: "Policies by name.", names: name("A policy's name."), values: policy, max: MAX_POLICIES },
     grants: { kind: "map", description: "Grants by label.", names: name("A grant's label."), values: grant, max: MAX_FILE_GRANTS },
+    login: LOGIN_SHAPE,
     audit: {
       kind: "object",
       description: "The audit log.",

@@ -47,9 +47,35 @@ export interface GrantConfig {
   readonly servers: readonly { readonly server: string; readonly policy: string | undefined }[];
   readonly identity: string | undefined;
   readonly owner: string | undefined;
-  readonly token: string;
+  /** Undefined where the file gives none: whoever logs in may be led to it. */
+  readonly token: string | undefined;
   readonly tags: Readonly<Record<string, string>>;
   readonly expiresMs: number | undefined;
+}
+
+/** Whoever has these claims: a grant of the file, or servers of a grant of their own. */
+export interface LoginRow {
+  readonly claims: Readonly<Record<string, string>>;
+  readonly grant: string | undefined;
+  /** None where `grant` is named. */
+  readonly servers: GrantConfig["servers"];
+}
+
+/** Clients that log in with access tokens of one issuer. */
+export interface LoginConfig {
+  /** As it stands in `iss`, to the letter. */
+  readonly issuer: string;
+  readonly audience: string | undefined;
+  readonly scopes: readonly string[];
+  /** Undefined: found by the issuer's metadata. */
+  readonly jwksUri: string | undefined;
+  readonly networkAllow: readonly string[];
+  /** The claim that says who somebody is. */
+  readonly identity: string;
+  readonly emails: "verified" | "issued";
+  /** Tag → the claim that it is taken from. */
+  readonly tags: Readonly<Record<string, string>>;
+  readonly rows: readonly LoginRow[];
 }
 
 /** One file that the configuration was read from, with what it held, for whoever watches them. */
@@ -76,6 +102,8 @@ export interface Config {
   readonly servers: readonly ServerConfig[];
   readonly policies: readonly PolicyConfig[];
   readonly grants: readonly GrantConfig[];
+  /** Undefined: nobody logs in, and tokens of grants are all there is. */
+  readonly login: LoginConfig | undefined;
   readonly audit: { readonly durability: "process" | "disk" };
   readonly sources: readonly ConfigSource[];
 }

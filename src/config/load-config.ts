@@ -9,6 +9,7 @@ import { isJsonObject, type JsonObject } from "../kernel/json.ts";
 import { escapePointer } from "../kernel/strict-json.ts";
 import { type PlaceInDocument, scanDocument } from "../policy/read-document.ts";
 import { buildConfig } from "./build-config.ts";
+import { checkLogin } from "./check-login.ts";
 import { checkReferences, listBonds, listWrittenNames, memberObject } from "./check-references.ts";
 import { checkServers } from "./check-servers.ts";
 import { checkShape, type ShapeContext } from "./check-shape.ts";
@@ -55,11 +56,13 @@ export async function loadConfigWithSources(options: LoadOptions): Promise<Loade
   if (!isJsonObject(document)) return { result: fail(...failures), sources };
 
   checkServers(document, context);
-  checkReferences(document, listWrittenNames(expanded.value), context);
+  const names = listWrittenNames(expanded.value);
+  checkReferences(document, names, context);
   const policies = await loadPolicies({ document, shown: options.file, file, place, context });
   sources.push(...policies.sources);
   failures.push(...policies.failures);
   checkOwners(document, policies.asking, context);
+  checkLogin(document, { written: expanded.value, names, asking: policies.asking }, context);
   if (failures.length > 0) return { result: fail(...sortFailures(failures, options.file)), sources };
   const config = buildConfig({ file, document, policies: policies.documents, replaced: expanded.replaced, sources });
   return { result: succeed(config), sources };

@@ -117,6 +117,32 @@ export const checkPublicUrl: TextCheck = (text) => {
   return url.search === "" ? undefined : "The public address can't have a query.";
 };
 
+const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+/** Of an address that what we trust comes from: TLS, but for a program on this machine. */
+function readTrustedUrl(text: string): URL | string {
+  const url = readWebUrl(text);
+  if (typeof url === "string") return url;
+  if (url.protocol === "https:" || LOOPBACK_HOST.test(url.hostname)) return url;
+  return "This must be an address with `https://`; plain `http://` is for this machine alone.";
+}
+
+export const checkIssuerUrl: TextCheck = (text) => {
+  const url = readTrustedUrl(text);
+  if (typeof url === "string") return url;
+  return text.includes("?") ? "An issuer's address can't have a query." : undefined;
+};
+
+export const checkKeysUrl: TextCheck = (text) => {
+  const url = readTrustedUrl(text);
+  return typeof url === "string" ? url : undefined;
+};
+
+export const checkScope: TextCheck = byPattern(
+  /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/,
+  "A scope is printable ASCII without blanks, quotes and backslashes.",
+);
+
 export const checkStoreUrl: TextCheck = (text) => {
   if (/^postgres(?:ql)?:/i.test(text)) return "PostgreSQL can't be used as the store yet; use `sqlite:` and a path.";
   const path = /^sqlite:(.+)$/s.exec(text)?.[1];

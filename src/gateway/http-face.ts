@@ -13,6 +13,7 @@ import { type Gate, type Identified, identify, type Turned } from "./identify.ts
 import { passNotification, passResponse, recordRefusal } from "./one-way.ts";
 import { openExchange, prepare, renew, underWay } from "./open-exchange.ts";
 import { pass } from "./pipeline.ts";
+import { writeChallenge } from "./protected-resource.ts";
 import { receive } from "./receive.ts";
 import { route } from "./route.ts";
 import { createSseChannel, hearServer, openSse, opensSse, readConnectionId } from "./sse-face.ts";
@@ -46,7 +47,7 @@ export async function serveHttp(face: HttpFace, server: string, request: Incomin
   const startedAt = performance.now();
   try {
     const who = await identify(desk, face.gate, request, server);
-    if (who.kind === "turned") return await turnAway(face, who, request, response);
+    if (who.kind === "turned") return await turnAway(face, who, server, request, response);
     if (request.method === "POST") return await servePost(face, who, request, response, startedAt);
     if (request.method === "GET" && opensSse(request))
       return openSse(desk, who, request, response) ? undefined : sendProblem(response, 503);
@@ -59,9 +60,10 @@ export async function serveHttp(face: HttpFace, server: string, request: Incomin
   }
 }
 
-async function turnAway(face: HttpFace, turned: Turned, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function turnAway(face: HttpFace, turned: Turned, server: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const source = request.socket.remoteAddress ?? "unknown";
-  const headers: Record<string, string> = turned.status === 401 ? { "www-authenticate": challenge(turned.reason) } : {};
+  const challenged = turned.status === 401 || turned.reason === "insufficient_scope";
+  const headers: Record<string, string> = challenged ? { "www-authenticate": writeChallenge(face.gate.signIn, server, turned.reason) } : {};
   try {
     await face.failures.count({ kind: "authentication", source, reason: turned.reason });
   } catch {
@@ -69,10 +71,6 @@ async function turnAway(face: HttpFace, turned: Turned, request: IncomingMessage
   }
   if (!request.complete) headers["connection"] = "close";
   sendProblem(response, turned.status, headers);
-}
-
-function challenge(reason: string): string {
-  return reason === "no_token" ? 'Bearer realm="sallyport"' : 'Bearer realm="sallyport", error="invalid_token"';
 }
 
 async function servePost(

@@ -4,8 +4,11 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { GrantRecord } from "../identity/grant.ts";
+import type { NoGrantReason } from "../identity/grant-index.ts";
+import type { Admission } from "../identity/match-login.ts";
 import type { Look } from "./access.ts";
 import type { Desk, Endpoint } from "./desk.ts";
+import type { SignIn } from "./protected-resource.ts";
 
 /** A request that ends before there is an exchange: an HTTP status and a word for the log. */
 export interface Turned {
@@ -26,6 +29,8 @@ export interface Gate {
   /** Lower-case host names, each with its port where one counts. */
   readonly hosts: ReadonlySet<string>;
   readonly endpoints: ReadonlyMap<string, Endpoint>;
+  /** Undefined: clients carry tokens of grants, and nobody logs in. */
+  readonly signIn?: SignIn | undefined;
 }
 
 const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
@@ -70,6 +75,25 @@ function readBearer(request: IncomingMessage): string | undefined {
   return /^bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
 }
 
+/** Whether a token that is for certain servers alone is for this one; asked by its name before it is known to be there. */
+function admits({ everywhere, servers }: Admission, server: string, endpoint: Endpoint | undefined): boolean {
+  return everywhere || servers.has(endpoint?.name ?? server);
+}
+
+function turnStranger(reason: NoGrantReason): Turned {
+  switch (reason) {
+    case "unavailable":
+      return turn(503, "login_unavailable");
+    case "scope":
+      return turn(403, "insufficient_scope");
+    // Logging in again would change nothing: it is a good token, which leads to no server.
+    case "unmapped":
+      return turn(404, "unmapped_token");
+    default:
+      return turn(401, `${reason}_token`);
+  }
+}
+
 export async function identify(desk: Desk, gate: Gate, request: IncomingMessage, server: string): Promise<Identified | Turned> {
   const foreign = checkSource(gate, request);
   if (foreign) return foreign;
@@ -80,8 +104,9 @@ export async function identify(desk: Desk, gate: Gate, request: IncomingMessage,
     const look = asked instanceof Promise ? await asked : asked;
     const finding = desk.access.findGrant(bearer, desk.clock.now());
     const found = finding instanceof Promise ? await finding : finding;
-    if (!found.grant) return turn(401, `${found.reason}_token`);
     const endpoint = gate.endpoints.get(server);
+    if (found.admission && !admits(found.admission, server, endpoint)) return turn(401, "misdirected_token");
+    if (!found.grant) return turnStranger(found.reason);
     if (!endpoint || !found.grant.servers.has(endpoint.name)) return turn(404, "unknown_server");
     const syncing = endpoint.tools.sync(desk.access.version);
     if (syncing) await syncing;

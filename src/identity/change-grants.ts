@@ -60,6 +60,10 @@ export async function rotateGrant(batch: Batch, label: string, act: Act & TokenS
     const hint = "Give it another token there.";
     return fail({ code: "conflict", message: `The token of \`${label}\` is set by the configuration file.`, hint });
   }
+  if (stored.grant.origin === "login") {
+    const hint = "Its holder logs in with the issuer's tokens.";
+    return fail({ code: "conflict", message: `The grant \`${label}\` has no token of its own.`, hint });
+  }
   if (stored.grant.revokedMs !== undefined) {
     return fail({ code: "conflict", message: `The grant \`${label}\` is revoked.`, hint: "Restore it first." });
   }

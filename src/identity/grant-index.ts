@@ -9,16 +9,21 @@ import { BoundedMap } from "../kernel/bounded-map.ts";
 import { readGeneration } from "../store/generation.ts";
 import type { Store } from "../store/store.ts";
 import { type GrantRecord, type GrantState, readGrantByHash, stateOfGrant } from "./grant.ts";
+import type { Admission } from "./match-login.ts";
+import type { LoginFault } from "./read-login.ts";
 import { hashToken, prepareTokenKey } from "./token.ts";
 
 export const MAX_INDEXED_GRANTS = 100_000;
 /** Bearers that are nobody's, remembered apart so that they can't push out the others. */
 export const MAX_INDEXED_STRANGERS = 1000;
 
-/** A grant that may be used now, or why there is none; the reason is for the log alone. */
+/** Why there is no grant to use: for the log, and for whoever has to tell a bad bearer from a gateway that can't judge it. */
+export type NoGrantReason = "unknown" | Exclude<GrantState, "current"> | LoginFault | "misdirected" | "scope" | "unmapped";
+
+/** A grant that may be used now, or why there is none. `admission`: of a bearer that is for certain servers alone. */
 export type FoundGrant =
-  | { readonly grant: GrantRecord; readonly reason?: undefined }
-  | { readonly grant: undefined; readonly reason: "unknown" | Exclude<GrantState, "current">; readonly label?: string };
+  | { readonly grant: GrantRecord; readonly reason?: undefined; readonly admission?: Admission }
+  | { readonly grant: undefined; readonly reason: NoGrantReason; readonly label?: string; readonly admission?: Admission };
 
 export interface GrantIndex {
   /**
@@ -36,7 +41,7 @@ const UNKNOWN: FoundGrant = { grant: undefined, reason: "unknown" };
 class StoredGrantIndex implements GrantIndex {
   readonly #store: Store;
   readonly #key: KeyObject;
-  readonly #known = new BoundedMap<string, FoundGrant & { readonly grant: GrantRecord }>(MAX_INDEXED_GRANTS);
+  readonly #known = new BoundedMap<string, Found>(MAX_INDEXED_GRANTS);
   readonly #strangers = new BoundedMap<string, true>(MAX_INDEXED_STRANGERS);
   #epoch: number | undefined;
   #generation: number | undefined;
@@ -89,9 +94,11 @@ class StoredGrantIndex implements GrantIndex {
   }
 }
 
-function judge(found: FoundGrant & { readonly grant: GrantRecord }, nowMs: number): FoundGrant {
+type Found = FoundGrant & { readonly grant: GrantRecord };
+
+export function judge(found: Found, nowMs: number): FoundGrant {
   const state = stateOfGrant(found.grant, nowMs);
-  return state === "current" ? found : { grant: undefined, reason: state, label: found.grant.label };
+  return state === "current" ? found : { ...found, grant: undefined, reason: state, label: found.grant.label };
 }
 
 /** `key` is the one that the stored hashes were made with. */

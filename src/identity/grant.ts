@@ -6,7 +6,8 @@
 import { type Readable, readRows } from "../store/read-rows.ts";
 import type { SqlRow } from "../store/store.ts";
 
-export type GrantOrigin = "file" | "cli" | "demo";
+/** `login`: made when somebody first logged in; it has no token. */
+export type GrantOrigin = "file" | "cli" | "demo" | "login";
 
 export interface GrantRecord {
   readonly id: string;
@@ -59,6 +60,16 @@ export async function readGrantByHash(source: Readable, tokenHash: string): Prom
 export async function readGrantByLabel(source: Readable, label: string): Promise<StoredGrant | undefined> {
   const rows = await readRows(source, `SELECT ${COLUMNS} FROM access_grant g ${SERVERS} WHERE g.label = ?`, [label]);
   return toStoredGrants(rows)[0];
+}
+
+/** The grant of whoever logs in: the issuer's word for them, which stays theirs. */
+export async function readGrantBySubject(source: Readable, issuer: string, subject: string): Promise<GrantRecord | undefined> {
+  const rows = await readRows(
+    source,
+    `SELECT ${COLUMNS} FROM access_login l JOIN access_grant g ON g.id = l.grant_id ${SERVERS} WHERE l.issuer = ? AND l.subject = ?`,
+    [issuer, subject],
+  );
+  return toStoredGrants(rows)[0]?.grant;
 }
 
 export interface ListOptions {

@@ -35,4 +35,12 @@ export const identityMigrations: Migrations = {
     )`);
     await batch.run("CREATE INDEX access_grant_server_policy ON access_grant_server (policy)");
   },
+  "0002-login": async (batch) => {
+    await batch.run(`CREATE TABLE access_login (
+      grant_id text NOT NULL PRIMARY KEY REFERENCES access_grant (id),
+      issuer text NOT NULL,
+      subject text NOT NULL,
+      UNIQUE (issuer, subject)
+    )`);
+  },
 };

@@ -41,7 +41,8 @@ export async function syncGrants(
   const key = prepareTokenKey(options.key);
   const wanted = grants.map((grant): Wanted => {
     const { token, ...terms } = grant;
-    return { terms, tokenId: readTokenId(token), tokenHash: hashToken(key, token), stored: byLabel.get(grant.label) };
+    const hashed = token === undefined ? { tokenId: "", tokenHash: "" } : { tokenId: readTokenId(token), tokenHash: hashToken(key, token) };
+    return { terms, ...hashed, stored: byLabel.get(grant.label) };
   });
   const labels = new Set(grants.map((grant) => grant.label));
   const leaving = stored.filter(({ grant }) => grant.origin === "file" && !labels.has(grant.label));
@@ -98,7 +99,7 @@ async function writeWanted(batch: Batch, wanted: Wanted, nowMs: number): Promise
   await batch.run("UPDATE access_grant SET rotated_ms = ?, rotated_by = ? WHERE id = ?", [nowMs, BY_FILE, stored.grant.id]);
 }
 
-function hasTerms(grant: GrantRecord, terms: GrantTerms): boolean {
+export function hasTerms(grant: GrantRecord, terms: GrantTerms): boolean {
   return (
     grant.identity === terms.identity &&
     grant.owner === terms.owner &&

@@ -28,6 +28,10 @@ describe("the schema of the configuration", () => {
     ["a variable for a word", { audit: { durability: "${DURABILITY:-disk}" } }],
     ["a grant for one server", { grants: { g: { server: "s", policy: "p", token: "${TOKEN}" } } }],
     ["a grant for several", { grants: { g: { servers: { s: "p" }, token: "${TOKEN}" } } }],
+    [
+      "a grant that login leads to",
+      { grants: { g: { server: "s" } }, login: { issuer: "https://x", grants: [{ claims: { a: "b" }, grant: "g" }] } },
+    ],
     ["a policy's document", { policies: { p: { server: "s", document: {} } } }],
     ["a server", { servers: { s: { ...server, classes: { "any name": "read" }, tools: "review" } } }],
   ])("lets pass %s", (_, value) => {
@@ -42,7 +46,9 @@ describe("the schema of the configuration", () => {
     ["a server without upstream", { servers: { s: {} } }],
     ["an upstream of both kinds", { servers: { s: { upstream: { url: "https://x", command: "npx" } } } }],
     ["headers for a command", { servers: { s: { upstream: { command: "npx", headers: {} } } } }],
-    ["a grant without a token", { grants: { g: { server: "s" } } }],
+    ["a login without an issuer", { login: { grants: [] } }],
+    ["a row of login in both forms", { login: { issuer: "https://x", grants: [{ claims: { a: "b" }, grant: "g", server: "s" }] } }],
+    ["a row of login without claims", { login: { issuer: "https://x", grants: [{ grant: "g" }] } }],
     ["a grant in both forms", { grants: { g: { server: "s", servers: {}, token: "${TOKEN}" } } }],
     ["a policy beside servers", { grants: { g: { servers: {}, policy: "p", token: "${TOKEN}" } } }],
     ["a policy of nothing", { policies: { p: { server: "s" } } }],

@@ -30,6 +30,8 @@ export interface GatewayOptions {
   /** Name → the document, and the server that it is for. */
   readonly policies: Readonly<Record<string, { readonly server: string; readonly document: unknown }>>;
   readonly grants: Readonly<Record<string, GatewayGrant>>;
+  /** Further parts of the configuration. */
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 /** One entry of the log, as it stands in the folder. */
@@ -86,6 +88,7 @@ function printConfig(options: GatewayOptions): string {
     servers: Object.fromEntries(servers),
     policies: options.policies,
     grants: Object.fromEntries(grants),
+    ...options.config,
   });
 }
 
