@@ -11,7 +11,9 @@ import { listServers } from "./revision/server.ts";
 import { createAddressGuard, resolveBySystem } from "./upstream/address-guard.ts";
 import { createBridgedUpstream } from "./upstream/bridged-upstream.ts";
 import { createStdioServer } from "./upstream/channel/server.ts";
+import { createSseServer } from "./upstream/channel/sse-server.ts";
 import { createCredentialScan, MAX_SECRETS } from "./upstream/credential-scan.ts";
+import { createEitherTransport } from "./upstream/either-transport.ts";
 import { createHttpUpstream, type HttpUpstream } from "./upstream/http-upstream.ts";
 import { createLegacyFront } from "./upstream/legacy-front.ts";
 import { listServerTools } from "./upstream/list-tools.ts";
@@ -126,7 +128,10 @@ export class EndpointTable {
   #openUpstream(config: ServerConfig, secrets: readonly string[]): HttpUpstream {
     const { name, url, headers, command } = config;
     if (command === undefined) {
-      return createHttpUpstream({ url, headers, guard: createAddressGuard({ allow: config.networkAllow, resolve: resolveBySystem }) });
+      const guard = createAddressGuard({ allow: config.networkAllow, resolve: resolveBySystem });
+      const http = createHttpUpstream({ url, headers, guard });
+      const now = (): number => performance.now();
+      return createEitherTransport({ http, createSse: () => createSseServer({ name, url, server: http, log: this.#log, now }), now });
     }
     const clientInfo = { name: CLIENT_NAME, version: this.#version };
     return createStdioServer({ ...command, name, ownEnv: this.#env, secrets, clientInfo, log: this.#log });

@@ -1,8 +1,9 @@
 /** Which way a request goes: to the server as it is, or to the front that translates. */
 import { describe, expect, it } from "vitest";
 import type { Era } from "../../src/mcp/revisions.ts";
-import { type BridgedOptions, createBridgedUpstream, ERA_VERDICT_MS, OPENING_LIMIT_BYTES } from "../../src/upstream/bridged-upstream.ts";
+import { type BridgedOptions, createBridgedUpstream, ERA_VERDICT_MS } from "../../src/upstream/bridged-upstream.ts";
 import type { AnswerSink, HttpUpstream, UpstreamRequest } from "../../src/upstream/http-upstream.ts";
+import { OPENING_LIMIT_BYTES } from "../../src/upstream/try-opening.ts";
 
 interface Scripted extends HttpUpstream {
   readonly asked: UpstreamRequest[];

@@ -30,19 +30,26 @@ export interface StdioBounds {
   readonly lineBytes: number;
 }
 
-export interface StdioUpstreamOptions {
+/** What a channel tells whoever opened it. */
+export interface ChannelPorts {
+  /** A message of the server's, or what was dropped in place of one. */
+  onLine(item: LineItem): void;
+  /** One line of its error output, cut to the bound. */
+  onStderr(line: string): void;
+  /** Comes once, after the last line. */
+  onExit(exit: ChildExit): void;
+}
+
+/** Opens a channel for one owner. Never throws. */
+export type OpenChannel = (ports: ChannelPorts, owner: string | undefined) => StdioUpstream;
+
+export interface StdioUpstreamOptions extends ChannelPorts {
   readonly command: string;
   readonly args: readonly string[];
   /** The child's whole environment, see `createChildEnvironment`. */
   readonly environment: Readonly<Record<string, string>>;
   readonly cwd?: string | undefined;
   readonly bounds?: Partial<StdioBounds> | undefined;
-  /** A line of its output, or what was dropped in place of one. */
-  onLine(item: LineItem): void;
-  /** One line of its error output, cut to the bound. */
-  onStderr(line: string): void;
-  /** Comes once, after the last line. */
-  onExit(exit: ChildExit): void;
 }
 
 export interface StdioUpstream {

@@ -18,7 +18,7 @@ import { writeRelayed } from "../../mcp/rewrite.ts";
 import type { LineItem } from "../../mcp/stdio.ts";
 import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamFault, UpstreamRequest } from "../http-upstream.ts";
 import { StdioCall } from "./call.ts";
-import { type ChildExit, type StdioBounds, type StdioUpstream, startStdioUpstream } from "./child-process.ts";
+import { type ChannelPorts, type ChildExit, type StdioBounds, type StdioUpstream, startStdioUpstream } from "./child-process.ts";
 import { type PostedRequest, readPosted, readWhole, writeNumbered } from "./posted.ts";
 import { SinkFeed } from "./sink-feed.ts";
 
@@ -35,7 +35,8 @@ export interface ChildCommand {
 }
 
 export interface StdioLinkOptions {
-  readonly child: ChildCommand;
+  /** The command of a process, or what opens another kind of channel. */
+  readonly child: ChildCommand | ((ports: ChannelPorts) => StdioUpstream);
   /** How long a call may be silent; left out: for ever. */
   readonly answerTimeoutMs?: number | undefined;
   readonly maxInFlight?: number | undefined;
@@ -76,8 +77,7 @@ export class StdioLink implements HttpUpstream {
 
   constructor(options: StdioLinkOptions) {
     this.#options = options;
-    this.child = startStdioUpstream({
-      ...options.child,
+    const ports: ChannelPorts = {
       onStderr: (line) => options.onStderr(line),
       onLine: (item) => this.#takeLine(item),
       onExit: (exit) => {
@@ -88,7 +88,9 @@ export class StdioLink implements HttpUpstream {
         for (const call of [...this.#calls.values()]) call.fault(fault);
         options.onExit(exit);
       },
-    });
+    };
+    const { child } = options;
+    this.child = typeof child === "function" ? child(ports) : startStdioUpstream({ ...child, ...ports });
   }
 
   /** Requests that wait for their answer. */

@@ -3,18 +3,16 @@
  * starts goes to the request that it can only belong to, else to the session's stream, else it waits for one. The process
  * ends with its session, and the session with its process.
  */
-import { printJson, readMember } from "../../kernel/json.ts";
+import { readMember } from "../../kernel/json.ts";
 import { type ErrorAnswer, type ResultAnswer, skimAnswer } from "../../mcp/answer.ts";
-import { readAnswerMember, writeEditedResult } from "../../mcp/relay.ts";
 import { readId } from "../../mcp/request-id.ts";
 import type { AnswerSink, OpenExchange, UpstreamRequest } from "../http-upstream.ts";
 import { StdioCall } from "./call.ts";
 import type { ChildLog } from "./child-log.ts";
-import type { ChildExit } from "./child-process.ts";
+import type { ChildExit, OpenChannel } from "./child-process.ts";
 import { type AnswerEdit, answer, type ChildCommand, refuse, StdioLink } from "./link.ts";
 import { Listening } from "./listening.ts";
 import type { Posted, PostedRequest } from "./posted.ts";
-import { OLDEST_HTTP_REVISION } from "./shared-front.ts";
 
 /** Messages that wait for a session's stream; the oldest go first. */
 export const MAX_KEPT_MESSAGES = 256;
@@ -24,7 +22,7 @@ const SESSION_WIDE = /^notifications\/(?:(?:tools|prompts|resources)\/list_chang
 export interface SessionProcessOptions {
   readonly id: string;
   readonly owner: string | undefined;
-  readonly child: ChildCommand;
+  readonly child: ChildCommand | OpenChannel;
   readonly answerMs: number;
   readonly openMs: number;
   readonly inFlight: number;
@@ -52,8 +50,9 @@ export class SessionProcess {
     this.owner = options.owner;
     this.usedMs = options.now();
     this.#options = options;
+    const { child } = options;
     this.#link = new StdioLink({
-      child: options.child,
+      child: typeof child === "function" ? (ports) => child(ports, options.owner) : child,
       answerTimeoutMs: options.answerMs,
       maxInFlight: options.inFlight,
       onMessage: (bytes, kind, call) => this.#takeMessage(bytes, kind, call),
@@ -81,15 +80,11 @@ export class SessionProcess {
   }
 
   open(posted: PostedRequest, request: UpstreamRequest, sink: AnswerSink): OpenExchange {
-    const onAnswer = (said: ResultAnswer | ErrorAnswer, bytes: Buffer): AnswerEdit | undefined => {
+    const onAnswer = (said: ResultAnswer | ErrorAnswer): AnswerEdit | undefined => {
       if (said.kind === "error") return undefined;
       this.isOpen = true;
       this.#options.onOpen();
-      const headers = { "mcp-session-id": this.id };
-      const revision = readAnswerMember(said, bytes, "protocolVersion");
-      if (typeof revision !== "string" || revision >= OLDEST_HTTP_REVISION) return { headers };
-      const set = { protocolVersion: printJson(OLDEST_HTTP_REVISION) };
-      return { headers, message: writeEditedResult(posted.id, said, bytes, { set }) };
+      return { headers: { "mcp-session-id": this.id } };
     };
     const asked = this.#link.ask(posted, request, sink, { onAnswer, timeoutMs: this.#options.openMs });
     return asked instanceof StdioCall ? asked : refuse(sink, asked);

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { writeError } from "../../mcp/answers.ts";
 import type { AnswerSink, OpenExchange, UpstreamRequest } from "../http-upstream.ts";
 import type { ChildLog } from "./child-log.ts";
-import type { ChildExit } from "./child-process.ts";
+import type { ChildExit, OpenChannel } from "./child-process.ts";
 import { answer, type ChildCommand, refuse } from "./link.ts";
 import type { Posted, PostedRequest } from "./posted.ts";
 import { type PaceBounds, RestartPace } from "./restart-pace.ts";
@@ -34,7 +34,7 @@ export interface SessionBounds extends PaceBounds {
 }
 
 export interface SessionProcessesOptions {
-  readonly child: ChildCommand;
+  readonly child: ChildCommand | OpenChannel;
   readonly bounds: SessionBounds;
   readonly log: ChildLog;
   readonly now: () => number;

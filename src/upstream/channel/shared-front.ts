@@ -19,8 +19,6 @@ import { type Posted, type PostedRequest, readPostedParams, readWhole } from "./
 import type { LegacyFound } from "./shared-process.ts";
 import { type SharedSession, SharedSessions } from "./shared-sessions.ts";
 
-/** Streamable HTTP begins here: a process of the revision before it answers nothing that this one does not know. */
-export const OLDEST_HTTP_REVISION = "2025-03-26";
 const OWN_ASK_TIMEOUT_MS = 30_000;
 /** What a shared process can't honour: a level of the log is one client's, and tasks are not relayed. */
 const NOT_SHARED: ReadonlySet<string> = new Set(["logging", "tasks"]);
@@ -127,9 +125,8 @@ export class SharedFront {
 
   #open(found: LegacyFound, posted: PostedRequest, request: UpstreamRequest, sink: AnswerSink): OpenExchange {
     const session = this.#sessions.create(request.owner);
-    const revision = found.revision < OLDEST_HTTP_REVISION ? OLDEST_HTTP_REVISION : found.revision;
     const capabilities = shareable(readMember(found.result, "capabilities"));
-    const members = { ...found.result, protocolVersion: revision, capabilities };
+    const members = { ...found.result, protocolVersion: found.revision, capabilities };
     return answer(sink, 200, writeResult(posted.id, members, LEGACY), { [SESSION_HEADER]: session.id });
   }
 

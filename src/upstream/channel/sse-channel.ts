@@ -7,6 +7,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { DEFAULT_ANSWER_LIMIT_BYTES } from "../../mcp/answer.ts";
 import { type SseItem, SseParser } from "../../mcp/sse.ts";
 import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamFault } from "../http-upstream.ts";
+import type { ChannelPorts, ChildExit, StdioUpstream } from "./child-process.ts";
 
 /** How long a server may take to say where to post. */
 export const ENDPOINT_TIMEOUT_MS = 10_000;
@@ -17,25 +18,20 @@ export const POST_TIMEOUT_MS = 30_000;
 const MAX_ENDPOINT_CHARACTERS = 4096;
 const JSON_HEADERS = { "content-type": "application/json", accept: "application/json, text/event-stream" };
 
-/** Why a channel is no more. */
-export interface ChannelEnd {
-  /** Of the connection, where it was one; `status`: the server refused it. */
-  readonly fault: UpstreamFault["reason"] | "status" | "no_endpoint" | "foreign_endpoint" | "ended" | "stopped";
-  readonly status?: number | undefined;
-}
-
-export interface SseChannelOptions {
+export interface SseChannelOptions extends ChannelPorts {
   readonly server: HttpUpstream;
   /** The server's address, which its endpoint is read against. */
   readonly url: string;
-  readonly owner?: string | undefined;
+  readonly owner: string | undefined;
   readonly endpointTimeoutMs?: number | undefined;
-  /** One message of the server's; `undefined`: one that was larger than its bound, of which the beginning is given. */
-  onMessage(bytes: Buffer | undefined, head: Uint8Array): void;
-  /** The server has said where to post. */
-  onOpen?(): void;
-  /** Comes once, last. */
-  onEnd(end: ChannelEnd): void;
+}
+
+/** How our own requests begin; whatever begins otherwise must not be overtaken by what is sent after it. */
+const REQUEST = /^\{"jsonrpc":"2\.0","id":\d{1,15},"method"/;
+
+/** Never throws: a server that can't be reached is an end. */
+export function openSseChannel(options: SseChannelOptions): StdioUpstream {
+  return new SseChannel(options);
 }
 
 interface Waiting {
@@ -43,13 +39,13 @@ interface Waiting {
   readonly isOrdered: boolean;
 }
 
-export class SseChannel implements AnswerSink {
+class SseChannel implements AnswerSink, StdioUpstream {
   readonly #options: SseChannelOptions;
   readonly #get: OpenExchange;
   readonly #parser = new SseParser(DEFAULT_ANSWER_LIMIT_BYTES);
   readonly #timer: NodeJS.Timeout;
   #path: string | undefined;
-  #ended = false;
+  #exit: ChildExit | undefined;
   #isPaused = false;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
@@ -59,22 +55,25 @@ export class SseChannel implements AnswerSink {
   constructor(options: SseChannelOptions) {
     this.#options = options;
     const wait = options.endpointTimeoutMs ?? ENDPOINT_TIMEOUT_MS;
-    this.#timer = setTimeout(() => this.#end({ fault: "no_endpoint" }), wait);
+    this.#timer = setTimeout(() => this.#end("it did not say where to post"), wait);
     this.#timer.unref();
     const headers = { accept: "text/event-stream" };
     this.#get = options.server.exchange({ method: "GET", headers, owner: options.owner, stream: true }, this);
   }
 
-  get isRunning(): boolean {
-    return !this.#ended;
+  /** There is no process. */
+  get pid(): undefined {
+    return undefined;
   }
 
-  /**
-   * Posts one message, at once or when the server has said where. `isOrdered`: what is sent later must not overtake it.
-   * False: it certainly did not leave.
-   */
-  send(message: Buffer, isOrdered: boolean): boolean {
-    if (this.#ended) return false;
+  get isRunning(): boolean {
+    return this.#exit === undefined;
+  }
+
+  /** Posts one message, at once or when the server has said where. */
+  send(message: Buffer): boolean {
+    if (this.#exit) return false;
+    const isOrdered = !REQUEST.test(message.toString("latin1", 0, 64));
     if (this.#waitingBytes > 0 && this.#waitingBytes + message.length > MAX_CHANNEL_WAITING_BYTES) return false;
     this.#waiting.push({ message, isOrdered });
     this.#waitingBytes += message.length;
@@ -91,34 +90,33 @@ export class SseChannel implements AnswerSink {
     this.#get.resume();
   }
 
-  stop(): void {
-    this.#end({ fault: "stopped" });
+  stop(): Promise<ChildExit> {
+    return Promise.resolve(this.#end("it was closed"));
   }
 
   onStart(status: number, headers: IncomingHttpHeaders): void {
     const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
-    if (status !== 200 || type !== "text/event-stream") this.#end({ fault: "status", status });
+    if (status !== 200 || type !== "text/event-stream") this.#end(`it answers ${status}`);
   }
 
   onData(chunk: Buffer): boolean {
-    for (const item of this.#parser.push(chunk)) if (!this.#ended) this.#take(item);
+    for (const item of this.#parser.push(chunk)) if (!this.#exit) this.#take(item);
     return !this.#isPaused;
   }
 
   onEnd(): void {
-    this.#end({ fault: "ended" });
+    this.#end("it closed the stream");
   }
 
   onFault(fault: UpstreamFault): void {
-    this.#end({ fault: fault.reason });
+    this.#end(`the stream broke (${fault.reason})`);
   }
 
   #take(item: SseItem): void {
-    if (item.kind === "overlong") return this.#options.onMessage(undefined, item.head);
+    if (item.kind === "overlong") return this.#options.onLine({ kind: "overlong", head: item.head });
     if (item.event === "endpoint") return this.#takeEndpoint(Buffer.from(item.data).toString("utf8"));
     if (item.event !== "message" || item.data.length === 0) return;
-    const { buffer, byteOffset, byteLength } = item.data;
-    this.#options.onMessage(Buffer.from(buffer, byteOffset, byteLength), item.data);
+    this.#options.onLine({ kind: "line", bytes: item.data });
   }
 
   /** Nowhere but to the host that was configured does a message go, nor the credential with it. */
@@ -127,16 +125,16 @@ export class SseChannel implements AnswerSink {
     const { url } = this.#options;
     const named = text.length <= MAX_ENDPOINT_CHARACTERS && URL.canParse(text, url) ? new URL(text, url) : undefined;
     if (named === undefined || named.origin !== new URL(url).origin || named.username !== "" || named.password !== "") {
-      return this.#end({ fault: "foreign_endpoint" });
+      this.#end("it wants its messages on another host");
+      return;
     }
     clearTimeout(this.#timer);
     this.#path = `${named.pathname}${named.search}`;
-    this.#options.onOpen?.();
     this.#postWaiting();
   }
 
   #postWaiting(): void {
-    while (this.#path !== undefined && !this.#barrier && !this.#ended) {
+    while (this.#path !== undefined && !this.#barrier && !this.#exit) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       this.#waitingBytes -= next.message.length;
@@ -147,7 +145,7 @@ export class SseChannel implements AnswerSink {
   #post(path: string, { message, isOrdered }: Waiting): void {
     if (isOrdered) this.#barrier = true;
     const done = (status: number): void => {
-      if (status >= 300) return this.#end({ fault: "status", status });
+      if (status >= 300) return void this.#end(`it answers ${status} to a message`);
       if (!isOrdered || !this.#barrier) return;
       this.#barrier = false;
       this.#postWaiting();
@@ -159,7 +157,7 @@ export class SseChannel implements AnswerSink {
       },
       onData: () => true,
       onEnd: () => done(status),
-      onFault: (fault) => this.#end({ fault: fault.reason }),
+      onFault: (fault) => void this.#end(`a message could not be posted (${fault.reason})`),
     };
     const signal = AbortSignal.timeout(POST_TIMEOUT_MS);
     this.#options.server.exchange(
@@ -168,13 +166,18 @@ export class SseChannel implements AnswerSink {
     );
   }
 
-  #end(end: ChannelEnd): void {
-    if (this.#ended) return;
-    this.#ended = true;
+  /** Before the server said where to post nothing can have left; after it nobody knows what was done. */
+  #end(words: string): ChildExit {
+    if (this.#exit) return this.#exit;
+    this.#exit = { code: null, signal: null, ...(this.#path === undefined ? { failure: words } : {}) };
     clearTimeout(this.#timer);
     this.#waiting = [];
     this.#waitingBytes = 0;
-    this.#get.cancel();
-    this.#options.onEnd(end);
+    // Whoever opened it has its handle first.
+    queueMicrotask(() => {
+      this.#get.cancel();
+      this.#options.onExit(this.#exit as ChildExit);
+    });
+    return this.#exit;
   }
 }

@@ -1,0 +1,122 @@
+/**
+ * A legacy `initialize` that is tried on one way to a server first: a result is passed on, and where the answer says that
+ * this way leads nowhere, the same opening goes another way; it has changed nothing at the server. What the first way said
+ * is kept, for whoever has to be told when the other one leads nowhere either.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import { skimAnswer } from "../mcp/answer.ts";
+import { SseParser } from "../mcp/sse.ts";
+import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamFault, UpstreamRequest } from "./http-upstream.ts";
+
+/** An answer to an opening is kept so long as it is no longer than this. */
+export const OPENING_LIMIT_BYTES: number = 1024 * 1024;
+
+/** A request without a session is the one that opens it, or one of a client that has none. */
+export function isOpening(request: UpstreamRequest): boolean {
+  return (
+    request.method === "POST" && request.headers["mcp-session-id"] === undefined && request.headers["mcp-protocol-version"] === undefined
+  );
+}
+
+export interface OpeningTurn {
+  /** Whether an answer of that status, without a result, means the other way. */
+  mayTurn(status: number): boolean;
+  /** The first way has taken the opening. */
+  onTaken(): void;
+  /** The other way; asked at most once. */
+  turn(sink: AnswerSink): OpenExchange;
+  /** Where the other way can't even be connected, the first answer is the better word. */
+  readonly fallsBack?: boolean | undefined;
+}
+
+export function tryOpening(first: HttpUpstream, request: UpstreamRequest, sink: AnswerSink, how: OpeningTurn): OpenExchange {
+  const trial = new TrialOpening(sink, how);
+  trial.begin(first.exchange(request, trial));
+  return trial;
+}
+
+class TrialOpening implements AnswerSink, OpenExchange {
+  readonly #sink: AnswerSink;
+  readonly #how: OpeningTurn;
+  #open: OpenExchange | undefined;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+  #passing = false;
+
+  constructor(sink: AnswerSink, how: OpeningTurn) {
+    this.#sink = sink;
+    this.#how = how;
+  }
+
+  begin(open: OpenExchange): void {
+    this.#open ??= open;
+  }
+
+  cancel(): void {
+    this.#open?.cancel();
+  }
+
+  resume(): void {
+    this.#open?.resume();
+  }
+
+  onStart(status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#passing) return this.#sink.onData(chunk);
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes > OPENING_LIMIT_BYTES || this.#holdsResult()) return this.#pass();
+    return true;
+  }
+
+  onEnd(): void {
+    if (this.#passing) return this.#sink.onEnd();
+    if (!this.#how.mayTurn(this.#status)) return this.#giveFirst();
+    const other: AnswerSink = {
+      onStart: (status, headers) => this.#sink.onStart(status, headers),
+      onData: (chunk) => this.#sink.onData(chunk),
+      onEnd: () => this.#sink.onEnd(),
+      onFault: (fault) => {
+        if (this.#how.fallsBack === true && fault.reason === "connect") this.#giveFirst();
+        else this.#sink.onFault(fault);
+      },
+    };
+    this.#open = this.#how.turn(other);
+  }
+
+  /** A connection that fails says nothing of ways. */
+  onFault(fault: UpstreamFault): void {
+    this.#sink.onFault(fault);
+  }
+
+  #giveFirst(): void {
+    this.#pass();
+    this.#sink.onEnd();
+  }
+
+  /** What came so far, and from now on what comes. */
+  #pass(): boolean {
+    this.#passing = true;
+    this.#sink.onStart(this.#status, this.#headers);
+    let more = true;
+    for (const chunk of this.#chunks.splice(0)) more = this.#sink.onData(chunk) && more;
+    return more;
+  }
+
+  #holdsResult(): boolean {
+    if (this.#status !== 200) return false;
+    const bytes = Buffer.concat(this.#chunks);
+    const type = (this.#headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
+    const messages =
+      type === "text/event-stream" ? new SseParser().push(bytes).flatMap((item) => (item.kind === "overlong" ? [] : [item.data])) : [bytes];
+    const found = messages.some((message) => skimAnswer(message).kind === "result");
+    if (found) this.#how.onTaken();
+    return found;
+  }
+}
