@@ -92,7 +92,11 @@ describe("a legacy client before a modern server", () => {
     const stream = await openStream(url, { token: TOKEN, session, body: call(2, "dear", { a: 1 }) });
     await waitUntil(() => stream.messages.length === 1);
     const [asked] = stream.messages;
-    expect(asked).toMatchObject({ id: expect.stringMatching(/^s\d+$/), method: "elicitation/create", params: { mode: "form", message: "Who?" } });
+    expect(asked).toMatchObject({
+      id: expect.stringMatching(/^s\d+$/),
+      method: "elicitation/create",
+      params: { mode: "form", message: "Who?" },
+    });
     const answer = `{"jsonrpc":"2.0","id":"${String(asked?.["id"])}","result":{"action":"accept","content":{"n":1.0}}}`;
     expect((await post(url, answer, { token: BOB, session })).status).toBe(404);
     expect((await send(answer)).status).toBe(202);
@@ -114,8 +118,18 @@ describe("a legacy client before a modern server", () => {
   it.each([
     ["an unknown kind of result", { result: '{"resultType":"task","taskId":"1"}' }, "unknown", "invalid_answer"],
     ["a round that is none", { result: '{"resultType":"input_required"}' }, "unknown", "invalid_answer"],
-    ["a capability that the client lacks", { error: '{"code":-32021,"message":"no","data":{"requiredCapabilities":{"roots":{}}}}' }, "tool_error", undefined],
-    ["a question that the client can't have", { result: '{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}}}' }, "tool_error", undefined],
+    [
+      "a capability that the client lacks",
+      { error: '{"code":-32021,"message":"no","data":{"requiredCapabilities":{"roots":{}}}}' },
+      "tool_error",
+      undefined,
+    ],
+    [
+      "a question that the client can't have",
+      { result: '{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}}}' },
+      "tool_error",
+      undefined,
+    ],
     ["headers that it did not like", { error: '{"code":-32020,"message":"Mcp-Name differs at 10.0.0.7"}' }, "rpc_error", undefined],
     ["another version", { error: '{"code":-32022,"message":"no","data":{"supported":[]}}' }, "rpc_error", undefined],
   ] as const)("gets one readable answer for %s", async (_name, reply, outcome, code) => {
