@@ -122,6 +122,17 @@ describe("a client that listens", () => {
     expect(stage.listens()).toHaveLength(1);
   });
 
+  it("is told, when it comes back, what it may have missed", async () => {
+    const stage = await start();
+    const first = await listenTo(stage);
+    acknowledge(stage.listens()[0]);
+    first.open?.cancel();
+    expect(stage.open()).toEqual([]);
+    const second = await listenTo(stage);
+    acknowledge(stage.listens()[1]);
+    expect(heard(second)).toEqual(["tools/list_changed", "resources/list_changed"]);
+  });
+
   it("lets its server pause, and go on", async () => {
     const stage = await start();
     const answered = await listenTo(stage);
