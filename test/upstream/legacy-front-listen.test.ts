@@ -52,7 +52,7 @@ async function start(bounds: Partial<LegacyFrontBounds> = {}, discovered = DISCO
 
 const listenTo = ({ front, session }: Stage): Promise<Answered> => send(front, undefined, { session, method: "GET" });
 const subscribe = ({ front, session }: Stage, uri: string, method = "subscribe"): Promise<Answered> =>
-  send(front, ask(uri, `resources/${method}`, { uri }), { session });
+  send(front, ask(uri.slice(0, 64), `resources/${method}`, { uri }), { session });
 
 function acknowledge(listen: Arrived | undefined, honoured: object | undefined = listen?.message.params.notifications): void {
   listen?.event(
@@ -190,6 +190,29 @@ describe("a subscription", () => {
     expect(heard(answered)).toEqual(["docs://one", "tools/list_changed"]);
   });
 
+  it("keeps no more than its bounds, and no more of a change than it has to", async () => {
+    const stage = await start();
+    const asked = subscribe(stage, "docs://");
+    await settled();
+    const [listen] = stage.listens();
+    acknowledge(listen);
+    await asked;
+    for (let index = 0; index < 1030; index++) updated(listen, `docs://${index}`);
+    say(listen, "resources/updated", { uri: "docs://large", more: "x".repeat(20_000) });
+    updated(listen, `docs://${"y".repeat(9000)}`);
+    const answered = await listenTo(stage);
+    expect(heard(answered)).toHaveLength(1024);
+    expect(heard(answered)[0]).toBe("docs://7");
+    expect(answered.messages.at(-1)).toEqual({
+      jsonrpc: "2.0",
+      method: "notifications/resources/updated",
+      params: { uri: "docs://large" },
+    });
+    answered.open?.cancel();
+    for (let index = 0; index < 100; index++) updated(listen, `docs://${index}/${"z".repeat(8000)}`);
+    expect(heard(await listenTo(stage)).length).toBeLessThan(33);
+  });
+
   it("that comes with many others is asked for together", async () => {
     const stage = await start();
     const answers = ["a", "b", "c", "d"].map((name) => subscribe(stage, `docs://${name}`));
@@ -209,7 +232,7 @@ describe("a subscription", () => {
   });
 
   it("is refused where the server does not take it, can't be asked, or there are too many", async () => {
-    const stage = await start({ acknowledgeWaitMs: 5 });
+    const stage = await start({ acknowledgeWaitMs: 50 });
     const answered = await listenTo(stage);
     acknowledge(stage.listens()[0]);
     const refused = await subscribe(stage, "docs://shut");
@@ -224,9 +247,14 @@ describe("a subscription", () => {
         { error: { code: -32_602 } },
       ]);
     }
+    const other = { ...stage, session: await openSession(stage.front) };
     stage.server.respond = (one) => acknowledge(one);
-    for (let index = 0; index < 1024; index++) await subscribe(stage, `docs://${index}`);
+    await Promise.all(Array.from({ length: 1024 }, (_none, index) => subscribe(stage, `docs://${index}`)));
     expect((await subscribe(stage, "docs://too-many")).messages).toMatchObject([{ error: { code: -32_603 } }]);
+    for (let index = 0; index < 16; index++) {
+      expect((await subscribe(other, `docs://${index}/${"x".repeat(8100)}`)).messages).toMatchObject([{ result: {} }]);
+    }
+    expect((await subscribe(other, `docs://${"x".repeat(8100)}`)).messages).toMatchObject([{ error: { code: -32_603 } }]);
   });
 
   it("is unknown to a server that has none", async () => {
@@ -331,6 +359,21 @@ describe("two listens side by side", () => {
     expect(heard(answered).slice(4)).toEqual(["tools/list_changed"]);
     say(next, "tools/list_changed");
     expect(heard(answered)).toHaveLength(6);
+  });
+
+  it("are never more than two: what the oldest still owed is told when a third comes", async () => {
+    const stage = await start({ handoverMs: 60_000 });
+    const answered = await listenTo(stage);
+    acknowledge(stage.listens()[0]);
+    await subscribe(stage, "docs://one");
+    acknowledge(stage.listens()[1]);
+    say(stage.listens()[1], "tools/list_changed");
+    await subscribe(stage, "docs://two");
+    expect(heard(answered)).toEqual([]);
+    acknowledge(stage.listens()[2]);
+    expect(stage.listens()[0]?.isCancelled).toBe(true);
+    expect(stage.open()).toHaveLength(2);
+    expect(heard(answered)).toEqual(["tools/list_changed"]);
   });
 
   const keys = fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 12 });

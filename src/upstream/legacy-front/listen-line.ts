@@ -7,14 +7,12 @@
  * gap (the server ended the listen, the connection broke) nobody knows what was missed, so every list and resource that is
  * listened to is told as changed. While the client does not listen, one change of each kind and resource is kept.
  */
-import { BoundedMap } from "../../kernel/bounded-map.ts";
-import { asData } from "../../mcp/refusal.ts";
-import { writeNotification } from "../../mcp/rewrite.ts";
 import type { HttpUpstream } from "../http-upstream.ts";
-import { type LegacyFrontBounds, MAX_KEPT_CHANGES, MAX_SUBSCRIPTIONS } from "./bounds.ts";
+import { type LegacyFrontBounds, MAX_SUBSCRIPTION_CHARACTERS, MAX_SUBSCRIPTIONS } from "./bounds.ts";
 import type { FrontReply } from "./front-reply.ts";
 import { createHandover, type Handover } from "./handover.ts";
-import { type Change, covers, type Filter, Listen, type ListenEnd, UPDATED } from "./listen.ts";
+import { KeptChanges } from "./kept-changes.ts";
+import { type Change, covers, type Filter, keyOfChange, Listen, type ListenEnd, UPDATED, writePlainChange } from "./listen.ts";
 import type { Speaker } from "./modern-request.ts";
 
 export interface LineOptions {
@@ -38,7 +36,7 @@ interface Waiting {
 export class ListenLine {
   readonly #options: LineOptions;
   readonly #uris = new Set<string>();
-  readonly #kept = new BoundedMap<string, Buffer>(MAX_KEPT_CHANGES);
+  readonly #kept = new KeptChanges();
   #waiting: Waiting[] = [];
   #out: FrontReply | undefined;
   #current: Listen | undefined;
@@ -68,8 +66,7 @@ export class ListenLine {
     this.#out = out;
     before?.cut();
     out.openEvents();
-    for (const [, bytes] of this.#kept) out.push(bytes);
-    this.#kept.clear();
+    for (const bytes of this.#kept.take()) out.push(bytes);
     this.#adjust();
   }
 
@@ -90,10 +87,16 @@ export class ListenLine {
   subscribe(uri: string, settle: Waiting["settle"]): void {
     if (this.#closed) return settle("failed");
     if (this.#uris.has(uri) && this.#current?.honoured?.uris.has(uri)) return settle("subscribed");
-    if (!this.#uris.has(uri) && this.#uris.size >= MAX_SUBSCRIPTIONS) return settle("full");
+    if (!this.#uris.has(uri) && !this.#hasRoomFor(uri)) return settle("full");
     this.#uris.add(uri);
     this.#waiting.push({ uri, settle });
     this.#adjustNow();
+  }
+
+  #hasRoomFor(uri: string): boolean {
+    let characters = uri.length;
+    for (const own of this.#uris) characters += own.length;
+    return this.#uris.size < MAX_SUBSCRIPTIONS && characters <= MAX_SUBSCRIPTION_CHARACTERS;
   }
 
   unsubscribe(uri: string): void {
@@ -105,7 +108,7 @@ export class ListenLine {
     this.#endListens();
     this.#settle(() => "failed");
     this.#uris.clear();
-    this.#kept.clear();
+    this.#kept.take();
     this.#out?.cut();
     this.#out = undefined;
   }
@@ -203,15 +206,15 @@ export class ListenLine {
     // Unsubscribed while the server's last words of it were on their way.
     if (change.method === UPDATED && !covers({ lists: this.#options.lists, uris: this.#uris }, change)) return true;
     if (this.#out) return this.#out.push(change.bytes);
-    this.#kept.set(change.key, change.bytes);
+    this.#kept.add(change);
     return true;
   }
 
   #tellMissed({ lists, uris }: Filter): void {
-    for (const method of lists) this.#deliver({ key: `${method} `, method, uri: undefined, bytes: writeNotification(method) });
-    for (const uri of uris) {
-      this.#deliver({ key: `${UPDATED} ${uri}`, method: UPDATED, uri, bytes: writeNotification(UPDATED, asData({ uri })) });
-    }
+    const tell = (change: Pick<Change, "method" | "uri">): boolean =>
+      this.#deliver({ ...change, key: keyOfChange(change), bytes: writePlainChange(change) });
+    for (const method of lists) tell({ method, uri: undefined });
+    for (const uri of uris) tell({ method: UPDATED, uri });
   }
 
   #settle(judge: (waiting: Waiting) => Subscribed | undefined): void {
