@@ -190,6 +190,34 @@ describe("a subscription", () => {
     expect(heard(answered)).toEqual(["docs://one", "tools/list_changed"]);
   });
 
+  it("that is taken back before it is in force has its answer too", async () => {
+    const stage = await start();
+    const first = await subscribe(stage, "docs://one");
+    const second = await subscribe(stage, "docs://two");
+    for (const uri of ["docs://two", "docs://one"])
+      expect((await subscribe(stage, uri, "unsubscribe")).messages).toMatchObject([{ result: {} }]);
+    for (const asked of [first, second]) expect(asked.messages).toMatchObject([{ error: { code: -32_603 } }]);
+    expect(stage.open()).toEqual([]);
+    const third = await subscribe(stage, "docs://three");
+    await send(stage.front, undefined, { session: stage.session, method: "DELETE" });
+    expect(third.messages).toMatchObject([{ error: { code: -32_603 } }]);
+  });
+
+  it("of a client that stays away is listened to no longer, until it comes back", async () => {
+    const stage = await start({ unheardMs: 20 });
+    const asked = subscribe(stage, "docs://one");
+    await settled();
+    acknowledge(stage.listens()[0]);
+    expect((await asked).messages).toMatchObject([{ result: {} }]);
+    await expect.poll(() => stage.open().length).toBe(0);
+    const answered = await listenTo(stage);
+    expect(stage.open()[0]?.message.params.notifications.resourceSubscriptions).toEqual(["docs://one"]);
+    acknowledge(stage.open()[0]);
+    expect(heard(answered)).toContain("docs://one");
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(stage.open()).toHaveLength(1);
+  });
+
   it("keeps no more than its bounds, and no more of a change than it has to", async () => {
     const stage = await start();
     const asked = subscribe(stage, "docs://");

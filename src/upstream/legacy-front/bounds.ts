@@ -21,6 +21,8 @@ export interface LegacyFrontBounds {
   readonly acknowledgeWaitMs: number;
   /** How long the old listen is heard beside the new one. */
   readonly handoverMs: number;
+  /** How long the server is listened to for a client with subscriptions that has no GET stream. */
+  readonly unheardMs: number;
   readonly listenRetryMs: number;
   readonly listenRetryMaxMs: number;
 }
@@ -41,6 +43,7 @@ export const LEGACY_FRONT_BOUNDS: LegacyFrontBounds = {
   discoverWaitMs: 60_000,
   acknowledgeWaitMs: 10_000,
   handoverMs: 500,
+  unheardMs: 5 * 60 * 1000,
   listenRetryMs: 1_000,
   listenRetryMaxMs: 60_000,
 };

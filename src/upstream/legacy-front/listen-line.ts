@@ -43,6 +43,9 @@ export class ListenLine {
   #next: Listen | undefined;
   #handover: Handover | undefined;
   #retry: NodeJS.Timeout | undefined;
+  /** While a client with subscriptions does not listen: until the server is listened to no longer. */
+  #unheard: NodeJS.Timeout | undefined;
+  #asleep = false;
   #retryMs: number;
   #heardSinceMs = 0;
   /** Changes may have been missed since a listen was last in force. */
@@ -64,6 +67,7 @@ export class ListenLine {
   attach(out: FrontReply): void {
     const before = this.#out;
     this.#out = out;
+    this.#wake();
     before?.cut();
     out.openEvents();
     for (const bytes of this.#kept.take()) out.push(bytes);
@@ -75,6 +79,7 @@ export class ListenLine {
     this.#out = undefined;
     // Nobody holds the server's streams back any more.
     this.resume();
+    this.#wake();
     this.#adjust();
   }
 
@@ -87,9 +92,10 @@ export class ListenLine {
   subscribe(uri: string, settle: Waiting["settle"]): void {
     if (this.#closed) return settle("failed");
     if (this.#uris.has(uri) && this.#current?.honoured?.uris.has(uri)) return settle("subscribed");
-    if (!this.#uris.has(uri) && !this.#hasRoomFor(uri)) return settle("full");
+    if (this.#waiting.length >= MAX_SUBSCRIPTIONS || (!this.#uris.has(uri) && !this.#hasRoomFor(uri))) return settle("full");
     this.#uris.add(uri);
     this.#waiting.push({ uri, settle });
+    this.#wake();
     this.#adjustNow();
   }
 
@@ -100,17 +106,32 @@ export class ListenLine {
   }
 
   unsubscribe(uri: string): void {
-    if (this.#uris.delete(uri)) this.#adjustNow();
+    if (!this.#uris.delete(uri)) return;
+    // A subscription that was overtaken by its own end.
+    this.#settle((waiting) => (waiting.uri === uri ? "failed" : undefined));
+    this.#adjustNow();
   }
 
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#unheard);
     this.#endListens();
-    this.#settle(() => "failed");
     this.#uris.clear();
     this.#kept.take();
     this.#out?.cut();
     this.#out = undefined;
+  }
+
+  /** Somebody is there, or was a moment ago. */
+  #wake(): void {
+    clearTimeout(this.#unheard);
+    this.#asleep = false;
+    if (this.#out || this.#closed) return;
+    this.#unheard = setTimeout(() => {
+      this.#asleep = true;
+      this.#adjust();
+    }, this.#options.bounds.unheardMs);
+    this.#unheard.unref();
   }
 
   #adjustNow(): void {
@@ -124,7 +145,8 @@ export class ListenLine {
   #adjust(): void {
     if (this.#closed) return;
     const wanted: Filter = { lists: this.#options.lists, uris: new Set(this.#uris) };
-    const isWanted = (this.#out !== undefined || this.#uris.size > 0) && wanted.lists.size + wanted.uris.size > 0;
+    const isHeard = this.#out !== undefined || (this.#uris.size > 0 && !this.#asleep);
+    const isWanted = isHeard && wanted.lists.size + wanted.uris.size > 0;
     if (!isWanted) return this.#endListens();
     if (this.#next || this.#retry || this.#hopeless) return;
     if (this.#current && keyOf(this.#current.asked) === keyOf(wanted)) return;
@@ -240,6 +262,7 @@ export class ListenLine {
     this.#next?.cancel();
     this.#current = undefined;
     this.#next = undefined;
+    this.#settle(() => "failed");
   }
 }
 
