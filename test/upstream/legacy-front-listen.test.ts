@@ -323,12 +323,13 @@ describe("a listen that ends", () => {
     stage.server.respond = (one) => one.fault("connect", "not_sent");
     const startedMs = performance.now();
     const answered = await listenTo(stage);
-    await expect.poll(() => stage.listens().length, { timeout: 10_000 }).toBe(5);
-    // Four waits of at least half of 8, 16, 32 and 64.
-    expect(performance.now() - startedMs).toBeGreaterThan(59);
+    await expect.poll(() => stage.listens().length, { timeout: 10_000 }).toBeGreaterThan(4);
+    // Four waits of at least half of 8, 16, 32 and 64, less what a timer may be early.
+    expect(performance.now() - startedMs).toBeGreaterThan(50);
     answered.open?.cancel();
+    const count = stage.listens().length;
     await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(stage.listens().length).toBeLessThanOrEqual(6);
+    expect(stage.listens()).toHaveLength(count);
   });
 
   it("because the server knows none is not opened again until something else is wanted", async () => {
