@@ -242,6 +242,9 @@ describe("answers for a client", () => {
       if (!plan) return "as it is";
       return (JSON.parse(writeEditedResult(createMessageId(1), answer, bytes, plan).toString()) as { result: unknown }).result;
     };
+    const hop = { "io.modelcontextprotocol/subscriptionId": "1" };
+    expect(edit({ content: [], _meta: hop }, { from: "modern", to: "legacy" })).toEqual({ content: [] });
+    expect(edit({ content: [], resultType: "complete", _meta: hop }, { from: "modern", to: "modern" })).toBe("as it is");
     const theirs = { "io.modelcontextprotocol/serverInfo": { name: "u", version: "1" }, "com.example/x": 1 };
     expect(edit({ content: [], resultType: "odd" }, { from: "legacy", to: "legacy" })).toBe("as it is");
     expect(edit({ content: [] }, { from: "legacy", to: "modern" })).toEqual({ content: [], resultType: "complete" });

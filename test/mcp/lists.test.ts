@@ -104,6 +104,16 @@ describe("a page of a list", () => {
     ).toBe('{"tools":[{ "name" : "s__b", "_meta":{"é":"\\u00e9"} }]}');
   });
 
+  it("a page without single members of its items, the rest as it was written", () => {
+    const text = '{"tools":[{ "name" : "a", "outputSchema":{"x" : 1.0}, "n":1.0},{"name":"b","n" : 2}],"k":1}';
+    const omit = (item: { readonly key: string }): string[] => (item.key === "a" ? ["outputSchema", "absent"] : []);
+    expect(printListPage(page(text), () => true, { omit })).toBe('{"tools":[{"name" : "a","n":1.0},{"name":"b","n" : 2}],"k":1}');
+    expect(printListPage(page(text), () => true, { omit: () => [] })).toBe(text);
+    expect(printListPage(page(text), ({ key }) => key === "a", { omit, rename: ({ key }) => `s__${key}` })).toBe(
+      '{"tools":[{"name":"s__a","n":1.0}],"k":1}',
+    );
+  });
+
   it("items of several pages make one list", () => {
     const read = page(PAGE);
     const list = printList(

@@ -21,6 +21,8 @@ export interface LegacyFrontBounds {
   readonly acknowledgeWaitMs: number;
   /** How long the old listen is heard beside the new one. */
   readonly handoverMs: number;
+  /** How long the server is listened to for a client with subscriptions that has no GET stream. */
+  readonly unheardMs: number;
   readonly listenRetryMs: number;
   readonly listenRetryMaxMs: number;
 }
@@ -41,6 +43,7 @@ export const LEGACY_FRONT_BOUNDS: LegacyFrontBounds = {
   discoverWaitMs: 60_000,
   acknowledgeWaitMs: 10_000,
   handoverMs: 500,
+  unheardMs: 5 * 60 * 1000,
   listenRetryMs: 1_000,
   listenRetryMaxMs: 60_000,
 };
@@ -49,5 +52,9 @@ export const LEGACY_FRONT_BOUNDS: LegacyFrontBounds = {
 export const SWEEP_MS = 60_000;
 /** A session's subscriptions, which are one filter at the server. */
 export const MAX_SUBSCRIPTIONS = 1024;
+export const MAX_SUBSCRIPTION_CHARACTERS: number = 128 * 1024;
+/** A change that says more than this is told without what else it says. */
+export const MAX_CHANGE_BYTES: number = 16 * 1024;
 /** Changes that are kept for a client that does not listen now: one of each kind and resource. */
 export const MAX_KEPT_CHANGES = 1024;
+export const MAX_KEPT_BYTES: number = 256 * 1024;

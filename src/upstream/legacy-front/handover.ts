@@ -5,7 +5,7 @@
 import { type Change, covers, type Listen } from "./listen.ts";
 
 /** Things that are counted; what goes beyond is told twice rather than not at all. */
-const MAX_COUNTED = 4096;
+const MAX_COUNTED = 1024;
 
 interface Count {
   old: number;

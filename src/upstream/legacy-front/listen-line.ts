@@ -7,14 +7,12 @@
  * gap (the server ended the listen, the connection broke) nobody knows what was missed, so every list and resource that is
  * listened to is told as changed. While the client does not listen, one change of each kind and resource is kept.
  */
-import { BoundedMap } from "../../kernel/bounded-map.ts";
-import { asData } from "../../mcp/refusal.ts";
-import { writeNotification } from "../../mcp/rewrite.ts";
 import type { HttpUpstream } from "../http-upstream.ts";
-import { type LegacyFrontBounds, MAX_KEPT_CHANGES, MAX_SUBSCRIPTIONS } from "./bounds.ts";
+import { type LegacyFrontBounds, MAX_SUBSCRIPTION_CHARACTERS, MAX_SUBSCRIPTIONS } from "./bounds.ts";
 import type { FrontReply } from "./front-reply.ts";
 import { createHandover, type Handover } from "./handover.ts";
-import { type Change, covers, type Filter, Listen, type ListenEnd, UPDATED } from "./listen.ts";
+import { KeptChanges } from "./kept-changes.ts";
+import { type Change, covers, type Filter, keyOfChange, Listen, type ListenEnd, UPDATED, writePlainChange } from "./listen.ts";
 import type { Speaker } from "./modern-request.ts";
 
 export interface LineOptions {
@@ -38,13 +36,16 @@ interface Waiting {
 export class ListenLine {
   readonly #options: LineOptions;
   readonly #uris = new Set<string>();
-  readonly #kept = new BoundedMap<string, Buffer>(MAX_KEPT_CHANGES);
+  readonly #kept = new KeptChanges();
   #waiting: Waiting[] = [];
   #out: FrontReply | undefined;
   #current: Listen | undefined;
   #next: Listen | undefined;
   #handover: Handover | undefined;
   #retry: NodeJS.Timeout | undefined;
+  /** While a client with subscriptions does not listen: until the server is listened to no longer. */
+  #unheard: NodeJS.Timeout | undefined;
+  #asleep = false;
   #retryMs: number;
   #heardSinceMs = 0;
   /** Changes may have been missed since a listen was last in force. */
@@ -66,10 +67,10 @@ export class ListenLine {
   attach(out: FrontReply): void {
     const before = this.#out;
     this.#out = out;
+    this.#wake();
     before?.cut();
     out.openEvents();
-    for (const [, bytes] of this.#kept) out.push(bytes);
-    this.#kept.clear();
+    for (const bytes of this.#kept.take()) out.push(bytes);
     this.#adjust();
   }
 
@@ -78,6 +79,7 @@ export class ListenLine {
     this.#out = undefined;
     // Nobody holds the server's streams back any more.
     this.resume();
+    this.#wake();
     this.#adjust();
   }
 
@@ -90,24 +92,46 @@ export class ListenLine {
   subscribe(uri: string, settle: Waiting["settle"]): void {
     if (this.#closed) return settle("failed");
     if (this.#uris.has(uri) && this.#current?.honoured?.uris.has(uri)) return settle("subscribed");
-    if (!this.#uris.has(uri) && this.#uris.size >= MAX_SUBSCRIPTIONS) return settle("full");
+    if (this.#waiting.length >= MAX_SUBSCRIPTIONS || (!this.#uris.has(uri) && !this.#hasRoomFor(uri))) return settle("full");
     this.#uris.add(uri);
     this.#waiting.push({ uri, settle });
+    this.#wake();
     this.#adjustNow();
   }
 
+  #hasRoomFor(uri: string): boolean {
+    let characters = uri.length;
+    for (const own of this.#uris) characters += own.length;
+    return this.#uris.size < MAX_SUBSCRIPTIONS && characters <= MAX_SUBSCRIPTION_CHARACTERS;
+  }
+
   unsubscribe(uri: string): void {
-    if (this.#uris.delete(uri)) this.#adjustNow();
+    if (!this.#uris.delete(uri)) return;
+    // A subscription that was overtaken by its own end.
+    this.#settle((waiting) => (waiting.uri === uri ? "failed" : undefined));
+    this.#adjustNow();
   }
 
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#unheard);
     this.#endListens();
-    this.#settle(() => "failed");
     this.#uris.clear();
-    this.#kept.clear();
+    this.#kept.take();
     this.#out?.cut();
     this.#out = undefined;
+  }
+
+  /** Somebody is there, or was a moment ago. */
+  #wake(): void {
+    clearTimeout(this.#unheard);
+    this.#asleep = false;
+    if (this.#out || this.#closed) return;
+    this.#unheard = setTimeout(() => {
+      this.#asleep = true;
+      this.#adjust();
+    }, this.#options.bounds.unheardMs);
+    this.#unheard.unref();
   }
 
   #adjustNow(): void {
@@ -121,7 +145,8 @@ export class ListenLine {
   #adjust(): void {
     if (this.#closed) return;
     const wanted: Filter = { lists: this.#options.lists, uris: new Set(this.#uris) };
-    const isWanted = (this.#out !== undefined || this.#uris.size > 0) && wanted.lists.size + wanted.uris.size > 0;
+    const isHeard = this.#out !== undefined || (this.#uris.size > 0 && !this.#asleep);
+    const isWanted = isHeard && wanted.lists.size + wanted.uris.size > 0;
     if (!isWanted) return this.#endListens();
     if (this.#next || this.#retry || this.#hopeless) return;
     if (this.#current && keyOf(this.#current.asked) === keyOf(wanted)) return;
@@ -203,15 +228,15 @@ export class ListenLine {
     // Unsubscribed while the server's last words of it were on their way.
     if (change.method === UPDATED && !covers({ lists: this.#options.lists, uris: this.#uris }, change)) return true;
     if (this.#out) return this.#out.push(change.bytes);
-    this.#kept.set(change.key, change.bytes);
+    this.#kept.add(change);
     return true;
   }
 
   #tellMissed({ lists, uris }: Filter): void {
-    for (const method of lists) this.#deliver({ key: `${method} `, method, uri: undefined, bytes: writeNotification(method) });
-    for (const uri of uris) {
-      this.#deliver({ key: `${UPDATED} ${uri}`, method: UPDATED, uri, bytes: writeNotification(UPDATED, asData({ uri })) });
-    }
+    const tell = (change: Pick<Change, "method" | "uri">): boolean =>
+      this.#deliver({ ...change, key: keyOfChange(change), bytes: writePlainChange(change) });
+    for (const method of lists) tell({ method, uri: undefined });
+    for (const uri of uris) tell({ method: UPDATED, uri });
   }
 
   #settle(judge: (waiting: Waiting) => Subscribed | undefined): void {
@@ -237,6 +262,7 @@ export class ListenLine {
     this.#next?.cancel();
     this.#current = undefined;
     this.#next = undefined;
+    this.#settle(() => "failed");
   }
 }
 

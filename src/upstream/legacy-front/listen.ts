@@ -5,9 +5,11 @@
 import { isJsonList, isJsonObject } from "../../kernel/json.ts";
 import type { Notification } from "../../mcp/message.ts";
 import { META, readMeta } from "../../mcp/meta.ts";
-import { ERROR_CODES } from "../../mcp/refusal.ts";
-import { writeRelayed } from "../../mcp/rewrite.ts";
+import { asData, ERROR_CODES } from "../../mcp/refusal.ts";
+import { writeNotification, writeRelayed } from "../../mcp/rewrite.ts";
+import { MAX_URI_CHARACTERS } from "../../mcp/subject.ts";
 import type { HttpUpstream, OpenExchange } from "../http-upstream.ts";
+import { MAX_CHANGE_BYTES } from "./bounds.ts";
 import { printFilter, type Speaker, writeOwnRequest } from "./modern-request.ts";
 import { readNotification } from "./relay-notification.ts";
 import { askModernServer, type ServerAnswer } from "./server-answer.ts";
@@ -32,6 +34,15 @@ export interface Change {
   readonly method: string;
   readonly uri: string | undefined;
   readonly bytes: Buffer;
+}
+
+export function keyOfChange({ method, uri = "" }: Pick<Change, "method" | "uri">): string {
+  return `${method} ${uri}`;
+}
+
+/** A change with no more than what it is about. */
+export function writePlainChange({ method, uri }: Pick<Change, "method" | "uri">): Buffer {
+  return writeNotification(method, uri === undefined ? undefined : asData({ uri }));
 }
 
 /** A server may tell of what lies under a resource too. */
@@ -144,11 +155,13 @@ export class Listen {
       method: message.method,
       uri: message.method === UPDATED && typeof uri === "string" ? uri : undefined,
     };
-    if (!this.honoured || !covers(this.honoured, change)) {
+    if (!this.honoured || !covers(this.honoured, change) || (change.uri?.length ?? 0) > MAX_URI_CHARACTERS) {
       onDropped("it was not asked for");
       return true;
     }
-    return onChange(this, { ...change, key: `${change.method} ${change.uri ?? ""}`, bytes: writeRelayed(message) });
+    const written = writeRelayed(message);
+    const isShort = written.length <= MAX_CHANGE_BYTES;
+    return onChange(this, { ...change, key: keyOfChange(change), bytes: isShort ? written : writePlainChange(change) });
   }
 
   #acknowledge(message: Notification): void {
