@@ -42,6 +42,8 @@ export const MAX_EMPTY_STREAMS = 4;
 
 /** Answers of ours that are on their way to one server session. */
 export const MAX_OPEN_REPLIES = 64;
+/** A message that something has changed; a larger one is dropped. */
+export const MAX_CHANGE_CHARACTERS: number = 64 * 1024;
 export const MAX_LISTENS_PER_SESSION = 128;
 export const MAX_SUBSCRIPTIONS_PER_SESSION = 1024;
 export const MAX_SUBSCRIBING_AT_ONCE = 8;

@@ -14,6 +14,7 @@ import { END_TIMEOUT_MS, type FrontBounds, MAX_OPEN_REPLIES, MAX_REMEMBERED_VISI
 import type { LegacyCall } from "./call.ts";
 import { Listens } from "./listens.ts";
 import { SessionStream } from "./session-stream.ts";
+import { tellServer } from "./tell-server.ts";
 
 /** What the server said when the session was opened. */
 export interface SessionFacts {
@@ -108,12 +109,11 @@ export class LegacySession {
   }
 
   /** A message that the server does not answer; false: it did not take it. */
-  async tell(body: Buffer): Promise<boolean> {
-    const signal = AbortSignal.timeout(TELL_TIMEOUT_MS);
-    const { upstream } = this.ports;
-    const text = body.toString("utf8");
-    const answer = this.#look(await askServer(upstream, { method: "POST", body: text, headers: this.headers(POST_HEADERS), signal }));
-    return answer.kind === "result" || (answer.kind !== "fault" && answer.status < 300);
+  async tell(body: string | Buffer): Promise<boolean> {
+    const message = { body, headers: this.headers(POST_HEADERS), timeoutMs: TELL_TIMEOUT_MS };
+    const status = await tellServer(this.ports.upstream, message);
+    if (status === 404 && this.facts.id !== undefined) this.ports.onGone(this);
+    return status !== undefined && status < 300;
   }
 
   #look(answer: ServerAnswer): ServerAnswer {
@@ -124,7 +124,7 @@ export class LegacySession {
 
   /** Answers a request of the server's, under its own id; `member` is `"result":…` or `"error":…`. */
   async answer(rawId: string, member: string): Promise<boolean> {
-    return await this.tell(Buffer.from(`{"jsonrpc":"2.0","id":${rawId},${member}}`, "utf8"));
+    return await this.tell(`{"jsonrpc":"2.0","id":${rawId},${member}}`);
   }
 
   /** An answer of our own. A server that asks faster than it takes them gets no more. */

@@ -421,6 +421,43 @@ describe("a server that asks for what it may not", () => {
     expect(asked).toBe(MAX_ASKS_PER_CALL + 1);
   });
 
+  it("and has begun a large answer is refused: nothing large waits for a client", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    server.plays.set("buy", async (turn) => {
+      turn.send(elicit(1));
+      turn.response.write(`data: {"jsonrpc":"2.0","id":${turn.id},"result":{"content":[{"type":"text","text":"${"x".repeat(2_000_000)}`);
+      await replied(server, 1);
+      turn.response.end('"}]}}\n\n');
+    });
+    const { result } = await call(front, "buy", { capabilities: ALL }).done;
+    expect(result.resultType).toBe("complete");
+    expect((await replied(server, 1))[0]).toMatchObject({ id: 1, error: { code: -32603 } });
+  });
+
+  it("in a way that can't be read is told so", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    const odd = '{"jsonrpc":"2.0","id":"odd","method":"elicitation/create","params":{"message":"a","message":"b"}}';
+    const list = '{"jsonrpc":"2.0","id":"list","method":"elicitation/create","params":[]}';
+    server.plays.set("buy", async (turn) => {
+      turn.send(odd, list);
+      await replied(server, 1);
+      turn.finish('{"content":[]}');
+    });
+    expect((await call(front, "buy", { capabilities: ALL }).done).result.resultType).toBe("complete");
+    expect((await replied(server, 1))[0]).toMatchObject({ id: "list", error: { code: -32600 } });
+  });
+
+  it("takes answers in its own way: a stream for them is not waited for", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    server.plays.set("POST", (turn) => void turn.send());
+    server.plays.set("buy", asking(server, [elicit(1)]));
+    const { result } = await call(front, "buy", { capabilities: ALL }).done;
+    expect((await comeBack(front, "buy", result.requestState, { "ask-1": ACCEPT }).done).result.resultType).toBe("complete");
+  });
+
   it("is not waited for when it stays silent", async () => {
     const server = await startScripted();
     const front = openFront(server.url, { silenceMs: 150 });
