@@ -280,7 +280,11 @@ describe("a client that is slow", () => {
     };
     const open = front.exchange({ method: "POST", body, headers: {} }, sink);
     await eventually(() => taken).toBeGreaterThan(0);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    for (let last = -1; last !== written; ) {
+      last = written;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    expect(taken).toBeLessThan(10);
     expect(written).toBeLessThan(200);
     isSlow = false;
     open.resume();

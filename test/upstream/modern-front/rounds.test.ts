@@ -143,6 +143,54 @@ describe("a call on which the server asks", () => {
     expect((await replied(server, 3)).at(-1)).toMatchObject({ id: "nobody", error: { code: -32603 } });
   });
 
+  it("takes no answer to what it has not told the client yet", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    let parked: Turn | undefined;
+    server.plays.set("buy", async (turn) => {
+      parked = turn.send(elicit(1));
+      await replied(server, 2);
+      turn.finish('{"content":[]}');
+    });
+    const first = await call(front, "buy", { capabilities: ALL }).done;
+    parked?.send(elicit(2));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const second = await comeBack(front, "buy", first.result.requestState, { "ask-1": ACCEPT, "ask-2": ACCEPT }).done;
+    expect(Object.keys(second.result.inputRequests)).toEqual(["ask-2"]);
+    expect(await replied(server, 1)).toHaveLength(1);
+    const third = await comeBack(front, "buy", second.result.requestState, { "ask-2": { action: "decline" } }).done;
+    expect(third.result.resultType).toBe("complete");
+    expect((await replied(server, 2))[1]).toMatchObject({ id: 2, result: { action: "decline" } });
+  });
+
+  it("holds back the stream of a server that says more than is kept meanwhile, and loses no answer", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    let written = 0;
+    server.plays.set("buy", async (turn) => {
+      turn.send(elicit(1));
+      await eventually(() => front.kept.parked).toBe(1);
+      const more = { jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data: "x".repeat(100_000) } };
+      const write = (): void => {
+        while (written < 400) {
+          written++;
+          if (!turn.response.write(`data: ${JSON.stringify(more)}\n\n`)) return void turn.response.once("drain", write);
+        }
+        turn.finish('{"content":[],"late":true}');
+      };
+      write();
+    });
+    const { result } = await call(front, "buy", { capabilities: ALL }).done;
+    for (let last = -1; last !== written; ) {
+      last = written;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    expect(written).toBeLessThan(400);
+    const done = await comeBack(front, "buy", result.requestState, { "ask-1": ACCEPT }).done;
+    expect(done.result).toMatchObject({ resultType: "complete", late: true });
+    expect(written).toBe(400);
+  });
+
   it("forgets what the server takes back", async () => {
     const server = await startScripted();
     const front = openFront(server.url);
