@@ -9,6 +9,8 @@ export const OPEN_TIMEOUT_MS = 20_000;
 /** How long a word to the server that has no answer may take, and the end of a session. */
 export const TELL_TIMEOUT_MS = 5_000;
 export const END_TIMEOUT_MS = 2_000;
+/** How long the server may take for an answer of the client's, on which its call goes on. */
+export const DELIVER_TIMEOUT_MS = 30_000;
 /** How long a new session waits for its GET stream, so that nothing the server says is missed. */
 export const STREAM_WAIT_MS = 1_000;
 
