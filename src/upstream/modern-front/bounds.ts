@@ -9,6 +9,8 @@ export const OPEN_TIMEOUT_MS = 20_000;
 /** How long a word to the server that has no answer may take, and the end of a session. */
 export const TELL_TIMEOUT_MS = 5_000;
 export const END_TIMEOUT_MS = 2_000;
+/** How long the server may take for an answer of the client's, on which its call goes on. */
+export const DELIVER_TIMEOUT_MS = 30_000;
 /** How long a new session waits for its GET stream, so that nothing the server says is missed. */
 export const STREAM_WAIT_MS = 1_000;
 
@@ -42,6 +44,8 @@ export const MAX_EMPTY_STREAMS = 4;
 
 /** Answers of ours that are on their way to one server session. */
 export const MAX_OPEN_REPLIES = 64;
+/** A message that something has changed; a larger one is dropped. */
+export const MAX_CHANGE_CHARACTERS: number = 64 * 1024;
 export const MAX_LISTENS_PER_SESSION = 128;
 export const MAX_SUBSCRIPTIONS_PER_SESSION = 1024;
 export const MAX_SUBSCRIBING_AT_ONCE = 8;

@@ -163,7 +163,8 @@ export class LegacyCall implements Parkable {
   #askClient(): void {
     const leg = this.#leg;
     if (!leg || this.#isOver || this.#asks.size === 0) return;
-    const handle = this.#rounds++ < MAX_ROUNDS_PER_CALL ? this.#ports.parked.park(this) : undefined;
+    const mayPark = this.#rounds++ < MAX_ROUNDS_PER_CALL && this.#reader.pendingBytes <= MAX_KEPT_BYTES;
+    const handle = mayPark ? this.#ports.parked.park(this) : undefined;
     if (handle === undefined) return this.#refuseAsks(TOO_MUCH);
     this.#untie();
     this.#leg = undefined;

@@ -9,6 +9,7 @@ import { askServer, type ServerAnswer } from "../ask-server.ts";
 import type { HttpUpstream, UpstreamFault } from "../http-upstream.ts";
 import { readResult } from "../server-session.ts";
 import { POST_HEADERS, type SessionFacts } from "./session.ts";
+import { tellServer } from "./tell-server.ts";
 
 export interface ClientName {
   readonly name: string;
@@ -61,8 +62,9 @@ export async function openLegacySession(
   const headers: Record<string, string> = { ...POST_HEADERS, "mcp-protocol-version": facts.facts.revision };
   if (facts.facts.id !== undefined) headers["mcp-session-id"] = facts.facts.id;
   const initialized = printJson(toJson({ jsonrpc: "2.0", method: "notifications/initialized" }));
-  const told = await askServer(upstream, { method: "POST", body: initialized, headers, signal });
-  if (told.kind === "fault") return { kind: "fault", fault: told.fault };
+  const status = await tellServer(upstream, { body: initialized, headers, timeoutMs });
+  if (status === undefined)
+    return { kind: "fault", fault: { reason: "broken", sent: "not_sent", detail: "the session could not be opened" } };
   return facts;
 }
 

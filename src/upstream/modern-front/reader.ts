@@ -40,6 +40,11 @@ export class MessageReader implements AnswerSink {
     return this.#kind;
   }
 
+  /** At least the bytes of the message that is not whole yet. */
+  get pendingBytes(): number {
+    return this.#bytes;
+  }
+
   get lastEventId(): string | undefined {
     return this.#parser?.lastEventId ?? this.#lastEventId;
   }
@@ -61,6 +66,7 @@ export class MessageReader implements AnswerSink {
 
   onData(chunk: Buffer): boolean {
     let more = true;
+    this.#bytes += chunk.length;
     if (this.#kind === "events") more = this.#readEvents(chunk);
     else if (this.#kind === "json") this.#gather(chunk);
     return this.#ports.onPiece(chunk.length) && more;
@@ -80,7 +86,6 @@ export class MessageReader implements AnswerSink {
   }
 
   #gather(chunk: Buffer): void {
-    this.#bytes += chunk.length;
     if (this.#bytes <= DEFAULT_ANSWER_LIMIT_BYTES) {
       this.#chunks.push(chunk);
       return;
@@ -95,6 +100,7 @@ export class MessageReader implements AnswerSink {
     this.#parser ??= new SseParser();
     let more = true;
     for (const item of this.#parser.push(chunk)) {
+      this.#bytes = chunk.length;
       if (item.kind === "overlong") this.#ports.onOverlong(item.head);
       else if (item.event === "message" && item.data.length > 0) {
         more = this.#take(Buffer.from(item.data.buffer, item.data.byteOffset, item.data.byteLength)) && more;

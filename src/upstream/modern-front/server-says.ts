@@ -8,6 +8,7 @@ import { findMethod, ROUND_METHODS } from "../../mcp/methods.ts";
 import { ERROR_CODES, isRefusal } from "../../mcp/refusal.ts";
 import { keyOfId } from "../../mcp/request-id.ts";
 import { readNumberOrText } from "./asks.ts";
+import { MAX_CHANGE_CHARACTERS } from "./bounds.ts";
 import type { LegacyCall } from "./call.ts";
 import type { LegacySession } from "./session.ts";
 
@@ -21,7 +22,12 @@ export function takeServerMessage(
   call: LegacyCall | undefined,
 ): boolean {
   const message = readMessage(bytes, { bodyLimitBytes: DEFAULT_ANSWER_LIMIT_BYTES });
-  if (isRefusal(message) || message.kind === "response") return true;
+  if (isRefusal(message)) {
+    // Whoever asks in a way that is not read hears of it: else it would wait.
+    if (kind === "request" && message.id) session.refuse(message.id.raw, message.code, message.message);
+    return true;
+  }
+  if (message.kind === "response") return true;
   const method = findMethod(message.method, kind === "request" ? "server_request" : "server_notification", session.facts.revision);
   const known = method !== undefined && method.judgement !== "refused";
   if (message.kind === "request") {
@@ -61,11 +67,9 @@ function takeNotification(session: LegacySession, message: Notification, call: L
       if (typeof id === "string") session.noteVisit(id);
       return true;
     }
-    case "notifications/tools/list_changed":
-      session.ports.onToolsChanged();
-      session.listens.notify(message);
-      return true;
     default:
+      if (message.source.text.length > MAX_CHANGE_CHARACTERS) return true;
+      if (message.method === "notifications/tools/list_changed") session.ports.onToolsChanged();
       session.listens.notify(message);
       return true;
   }

@@ -96,10 +96,7 @@ export class SessionTable {
       return;
     }
     clearTimeout(place.idle);
-    place.idle = setTimeout(() => {
-      if (session.isUsed) return;
-      this.#remove(key, place);
-    }, this.#options.bounds.sessionIdleMs);
+    place.idle = setTimeout(() => void this.#remove(key, place), this.#options.bounds.sessionIdleMs);
     place.idle.unref();
   }
 

@@ -10,10 +10,18 @@ import type { LegacyRevision } from "../../mcp/revisions.ts";
 import { writeNotification } from "../../mcp/rewrite.ts";
 import { askServer, type ServerAnswer } from "../ask-server.ts";
 import type { AnswerSink, HttpUpstream, OpenExchange } from "../http-upstream.ts";
-import { END_TIMEOUT_MS, type FrontBounds, MAX_OPEN_REPLIES, MAX_REMEMBERED_VISITS, TELL_TIMEOUT_MS } from "./bounds.ts";
+import {
+  DELIVER_TIMEOUT_MS,
+  END_TIMEOUT_MS,
+  type FrontBounds,
+  MAX_OPEN_REPLIES,
+  MAX_REMEMBERED_VISITS,
+  TELL_TIMEOUT_MS,
+} from "./bounds.ts";
 import type { LegacyCall } from "./call.ts";
 import { Listens } from "./listens.ts";
 import { SessionStream } from "./session-stream.ts";
+import { tellServer } from "./tell-server.ts";
 
 /** What the server said when the session was opened. */
 export interface SessionFacts {
@@ -108,12 +116,11 @@ export class LegacySession {
   }
 
   /** A message that the server does not answer; false: it did not take it. */
-  async tell(body: Buffer): Promise<boolean> {
-    const signal = AbortSignal.timeout(TELL_TIMEOUT_MS);
-    const { upstream } = this.ports;
-    const text = body.toString("utf8");
-    const answer = this.#look(await askServer(upstream, { method: "POST", body: text, headers: this.headers(POST_HEADERS), signal }));
-    return answer.kind === "result" || (answer.kind !== "fault" && answer.status < 300);
+  async tell(body: string | Buffer, timeoutMs: number = TELL_TIMEOUT_MS): Promise<boolean> {
+    const message = { body, headers: this.headers(POST_HEADERS), timeoutMs };
+    const status = await tellServer(this.ports.upstream, message);
+    if (status === 404 && this.facts.id !== undefined) this.ports.onGone(this);
+    return status !== undefined && status < 300;
   }
 
   #look(answer: ServerAnswer): ServerAnswer {
@@ -124,7 +131,7 @@ export class LegacySession {
 
   /** Answers a request of the server's, under its own id; `member` is `"result":…` or `"error":…`. */
   async answer(rawId: string, member: string): Promise<boolean> {
-    return await this.tell(Buffer.from(`{"jsonrpc":"2.0","id":${rawId},${member}}`, "utf8"));
+    return await this.tell(`{"jsonrpc":"2.0","id":${rawId},${member}}`, DELIVER_TIMEOUT_MS);
   }
 
   /** An answer of our own. A server that asks faster than it takes them gets no more. */

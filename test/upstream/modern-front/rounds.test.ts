@@ -143,6 +143,54 @@ describe("a call on which the server asks", () => {
     expect((await replied(server, 3)).at(-1)).toMatchObject({ id: "nobody", error: { code: -32603 } });
   });
 
+  it("takes no answer to what it has not told the client yet", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    let parked: Turn | undefined;
+    server.plays.set("buy", async (turn) => {
+      parked = turn.send(elicit(1));
+      await replied(server, 2);
+      turn.finish('{"content":[]}');
+    });
+    const first = await call(front, "buy", { capabilities: ALL }).done;
+    parked?.send(elicit(2));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const second = await comeBack(front, "buy", first.result.requestState, { "ask-1": ACCEPT, "ask-2": ACCEPT }).done;
+    expect(Object.keys(second.result.inputRequests)).toEqual(["ask-2"]);
+    expect(await replied(server, 1)).toHaveLength(1);
+    const third = await comeBack(front, "buy", second.result.requestState, { "ask-2": { action: "decline" } }).done;
+    expect(third.result.resultType).toBe("complete");
+    expect((await replied(server, 2))[1]).toMatchObject({ id: 2, result: { action: "decline" } });
+  });
+
+  it("holds back the stream of a server that says more than is kept meanwhile, and loses no answer", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    let written = 0;
+    server.plays.set("buy", async (turn) => {
+      turn.send(elicit(1));
+      await eventually(() => front.kept.parked).toBe(1);
+      const more = { jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data: "x".repeat(100_000) } };
+      const write = (): void => {
+        while (written < 200) {
+          written++;
+          if (!turn.response.write(`data: ${JSON.stringify(more)}\n\n`)) return void turn.response.once("drain", write);
+        }
+        turn.finish('{"content":[],"late":true}');
+      };
+      write();
+    });
+    const { result } = await call(front, "buy", { capabilities: ALL }).done;
+    for (let last = -1; last !== written; ) {
+      last = written;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    expect(written).toBeLessThan(200);
+    const done = await comeBack(front, "buy", result.requestState, { "ask-1": ACCEPT }).done;
+    expect(done.result).toMatchObject({ resultType: "complete", late: true });
+    expect(written).toBe(200);
+  });
+
   it("forgets what the server takes back", async () => {
     const server = await startScripted();
     const front = openFront(server.url);
@@ -419,6 +467,43 @@ describe("a server that asks for what it may not", () => {
       answer = await comeBack(front, "ever", answer.result.requestState, { [name as string]: ACCEPT }).done;
     }
     expect(asked).toBe(MAX_ASKS_PER_CALL + 1);
+  });
+
+  it("and has begun a large answer is refused: nothing large waits for a client", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    server.plays.set("buy", async (turn) => {
+      turn.send(elicit(1));
+      turn.response.write(`data: {"jsonrpc":"2.0","id":${turn.id},"result":{"content":[{"type":"text","text":"${"x".repeat(2_000_000)}`);
+      await replied(server, 1);
+      turn.response.end('"}]}}\n\n');
+    });
+    const { result } = await call(front, "buy", { capabilities: ALL }).done;
+    expect(result.resultType).toBe("complete");
+    expect((await replied(server, 1))[0]).toMatchObject({ id: 1, error: { code: -32603 } });
+  });
+
+  it("in a way that can't be read is told so", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    const odd = '{"jsonrpc":"2.0","id":"odd","method":"elicitation/create","params":{"message":"a","message":"b"}}';
+    const list = '{"jsonrpc":"2.0","id":"list","method":"elicitation/create","params":[]}';
+    server.plays.set("buy", async (turn) => {
+      turn.send(odd, list);
+      await replied(server, 1);
+      turn.finish('{"content":[]}');
+    });
+    expect((await call(front, "buy", { capabilities: ALL }).done).result.resultType).toBe("complete");
+    expect((await replied(server, 1))[0]).toMatchObject({ id: "list", error: { code: -32600 } });
+  });
+
+  it("takes answers in its own way: a stream for them is not waited for", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    server.plays.set("POST", (turn) => void turn.send());
+    server.plays.set("buy", asking(server, [elicit(1)]));
+    const { result } = await call(front, "buy", { capabilities: ALL }).done;
+    expect((await comeBack(front, "buy", result.requestState, { "ask-1": ACCEPT }).done).result.resultType).toBe("complete");
   });
 
   it("is not waited for when it stays silent", async () => {

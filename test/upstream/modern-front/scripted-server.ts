@@ -121,7 +121,9 @@ export async function startScripted(options: ScriptedOptions = {}): Promise<Scri
     const turn = new Turn(sent, response);
     const { message, http } = sent;
     const own =
-      plays.get(http === "POST" ? ((message?.params?.["name"] as string | undefined) ?? "") : http) ?? plays.get(message?.method ?? http);
+      plays.get(http === "POST" ? ((message?.params?.["name"] as string | undefined) ?? "") : http) ??
+      plays.get(message?.method ?? http) ??
+      (message && message.id !== undefined && message.method === undefined ? plays.get("POST") : undefined);
     if (own) return await own(turn);
     const session = sent.headers["mcp-session-id"];
     if (keepsSessions && message?.method !== "initialize" && !(typeof session === "string" && sessions.has(session))) {
