@@ -77,6 +77,11 @@ export class EndpointTable {
     const { url, headers, command } = config;
     const found = listServerSecrets({ url, headers, environment: command?.env });
     const secrets = [...new Set([...config.credentials, ...found])];
+    if (secrets.length > MAX_SECRETS)
+      this.#log.warn(
+        "server.secrets",
+        `\`${config.name}\` has more than ${MAX_SECRETS} credentials; answers are not searched for the rest.`,
+      );
     const upstream = this.#openUpstream(config, secrets);
     let known: EraVerdict | undefined;
     const list = async (): Promise<Awaited<ReturnType<typeof listServerTools>>> => {

@@ -7,6 +7,7 @@ import { printJson, readMember } from "../kernel/json.ts";
 import { type ErrorAnswer, type ResultAnswer, skimAnswer } from "../mcp/answer.ts";
 import { readAnswerMember, writeEditedResult } from "../mcp/relay.ts";
 import { readId } from "../mcp/request-id.ts";
+import { isLegacyRevision } from "../mcp/revisions.ts";
 import type { ChildLog } from "./child-log.ts";
 import type { AnswerSink, OpenExchange, UpstreamRequest } from "./http-upstream.ts";
 import { Listening } from "./listening.ts";
@@ -82,12 +83,13 @@ export class SessionProcess {
 
   open(posted: PostedRequest, request: UpstreamRequest, sink: AnswerSink): OpenExchange {
     const onAnswer = (said: ResultAnswer | ErrorAnswer, bytes: Buffer): AnswerEdit | undefined => {
-      if (said.kind === "error") return undefined;
+      const revision = said.kind === "error" ? undefined : readAnswerMember(said, bytes, "protocolVersion");
+      // An error, or a revision that nobody here knows, opens nothing.
+      if (said.kind === "error" || typeof revision !== "string" || !isLegacyRevision(revision)) return undefined;
       this.isOpen = true;
       this.#options.onOpen();
       const headers = { "mcp-session-id": this.id };
-      const revision = readAnswerMember(said, bytes, "protocolVersion");
-      if (typeof revision !== "string" || revision >= OLDEST_HTTP_REVISION) return { headers };
+      if (revision >= OLDEST_HTTP_REVISION) return { headers };
       const set = { protocolVersion: printJson(OLDEST_HTTP_REVISION) };
       return { headers, message: writeEditedResult(posted.id, said, bytes, { set }) };
     };

@@ -29,6 +29,7 @@ describe("the schema of the configuration", () => {
     ["a grant for one server", { grants: { g: { server: "s", policy: "p", token: "${TOKEN}" } } }],
     ["a grant for several", { grants: { g: { servers: { s: "p" }, token: "${TOKEN}" } } }],
     ["a policy's document", { policies: { p: { server: "s", document: {} } } }],
+    ["a command", { servers: { s: { upstream: { command: "npx", args: ["-y"], env: { A: "b" }, cwd: ".", process: "session" } } } }],
     ["a server", { servers: { s: { ...server, classes: { "any name": "read" }, tools: "review" } } }],
   ])("lets pass %s", (_, value) => {
     expect(createValidator().validate(value)).toMatchObject({ valid: true });
@@ -41,6 +42,8 @@ describe("the schema of the configuration", () => {
     ["a bad name", { servers: { Bad: server } }],
     ["a server without upstream", { servers: { s: {} } }],
     ["an upstream of both kinds", { servers: { s: { upstream: { url: "https://x", command: "npx" } } } }],
+    ["a process for an address", { servers: { s: { upstream: { url: "https://x", process: "server" } } } }],
+    ["a process that is none", { servers: { s: { upstream: { command: "npx", process: "each" } } } }],
     ["headers for a command", { servers: { s: { upstream: { command: "npx", headers: {} } } } }],
     ["a grant without a token", { grants: { g: { server: "s" } } }],
     ["a grant in both forms", { grants: { g: { server: "s", servers: {}, token: "${TOKEN}" } } }],
