@@ -218,6 +218,7 @@ describe("a process that does not start", () => {
     await until(() => ending.said.some((line) => line.includes("ended by itself with code 3")));
     expect(ending.said.some((line) => line.includes("no licence"))).toBe(true);
     expect((await ending.send(opening).done).fault).toMatchObject({ reason: "connect", sent: "not_sent" });
+    expect((await ending.send({ ...opening, owner: "another" }).done).fault).toMatchObject({ reason: "broken" });
     expect(ending.server.pids).toEqual([]);
     const nowhere = startRig({ cwd: "/nowhere/at/all" });
     expect((await nowhere.send(opening).done).fault).toMatchObject({ reason: "connect", sent: "not_sent" });

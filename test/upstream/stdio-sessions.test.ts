@@ -180,6 +180,19 @@ describe("processes", () => {
     expect(listening.ended).toBe(false);
   });
 
+  test("on their way out count too, each for its owner", async () => {
+    const rig = start({
+      env: { STUBBORN: "1" },
+      bounds: { sessionProcesses: 8, sessionProcessesPerOwner: 2, child: { stopInputMs: 1_500, stopTermMs: 1_500 } },
+    });
+    for (let n = 0; n < 2; n++) {
+      const session = await rig.open("a");
+      await rig.send({ method: "DELETE", owner: "a", headers: { "mcp-session-id": session } }).done;
+    }
+    expect((await rig.send({ owner: "a", message: INITIALIZE }).done).status).toBe(503);
+    await rig.open("b");
+  });
+
   test("that open nothing that is known are not kept", async () => {
     const rig = start({ env: { REVISION: "1999-01-01" } });
     const opened = await rig.send({ message: INITIALIZE }).done;
