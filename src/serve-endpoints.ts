@@ -82,6 +82,11 @@ export class EndpointTable {
     const { url, headers, command } = config;
     const found = listServerSecrets({ url, headers, environment: command?.env });
     const secrets = [...new Set([...config.credentials, ...found])];
+    if (secrets.length > MAX_SECRETS)
+      this.#log.warn(
+        "server.secrets",
+        `\`${config.name}\` has more than ${MAX_SECRETS} credentials; answers are not searched for the rest.`,
+      );
     const server = this.#openUpstream(config, secrets);
     const clientInfo = { name: CLIENT_NAME, version: this.#version };
     let known: EraVerdict | undefined;

@@ -33,6 +33,7 @@ describe("the schema of the configuration", () => {
       { grants: { g: { server: "s" } }, login: { issuer: "https://x", grants: [{ claims: { a: "b" }, grant: "g" }] } },
     ],
     ["a policy's document", { policies: { p: { server: "s", document: {} } } }],
+    ["a command", { servers: { s: { upstream: { command: "npx", args: ["-y"], env: { A: "b" }, cwd: ".", process: "session" } } } }],
     ["a server", { servers: { s: { ...server, classes: { "any name": "read" }, tools: "review" } } }],
   ])("lets pass %s", (_, value) => {
     expect(createValidator().validate(value)).toMatchObject({ valid: true });
@@ -45,6 +46,8 @@ describe("the schema of the configuration", () => {
     ["a bad name", { servers: { Bad: server } }],
     ["a server without upstream", { servers: { s: {} } }],
     ["an upstream of both kinds", { servers: { s: { upstream: { url: "https://x", command: "npx" } } } }],
+    ["a process for an address", { servers: { s: { upstream: { url: "https://x", process: "server" } } } }],
+    ["a process that is none", { servers: { s: { upstream: { command: "npx", process: "each" } } } }],
     ["headers for a command", { servers: { s: { upstream: { command: "npx", headers: {} } } } }],
     ["a login without an issuer", { login: { grants: [] } }],
     ["a row of login in both forms", { login: { issuer: "https://x", grants: [{ claims: { a: "b" }, grant: "g", server: "s" }] } }],

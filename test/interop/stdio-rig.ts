@@ -10,6 +10,8 @@ import { waitUntil } from "../support/gateway.ts";
 export const MODULES: string = path.resolve(import.meta.dirname, "../../node_modules/@modelcontextprotocol");
 export const PUPPET: string = path.resolve(import.meta.dirname, "../upstream/puppet.mjs");
 
+const READY_TIMEOUT_MS = 90_000;
+
 export interface StdioGateway {
   readonly app: RunningApp;
   readonly folder: string;
@@ -37,7 +39,17 @@ export async function startStdioGateway(token: string, servers: Readonly<Record<
   const log = createLog({ form: "words", write: (line) => void said.push(line), now: () => Date.now() });
   const env = { PATH: process.env["PATH"], HOME: folder, GATEWAY_SECRET: "never-handed-on" };
   const app = await startApp({ configFile, dataDir: path.join(folder, "data"), port: 0, env, log });
-  await waitUntil(() => Object.keys(servers).every((name) => said.some((line) => line.includes(`first list of \`${name}\``))), 60_000);
+  const stop = async (): Promise<void> => {
+    await app.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const isSeen = (name: string): boolean => said.some((line) => line.includes(`first list of \`${name}\``));
+  try {
+    await waitUntil(() => Object.keys(servers).every(isSeen), READY_TIMEOUT_MS);
+  } catch {
+    await stop();
+    throw new Error(`not every server was seen:\n${said.join("")}`);
+  }
   return {
     app,
     folder,
@@ -52,9 +64,6 @@ export async function startStdioGateway(token: string, servers: Readonly<Record<
         return Number(parent) === process.pid && args.includes(text) ? [Number(pid)] : [];
       });
     },
-    async stop() {
-      await app.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop,
   };
 }

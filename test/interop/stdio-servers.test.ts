@@ -36,8 +36,10 @@ beforeAll(async () => {
     apart: { upstream: { command: node, args: [EVERYTHING, "stdio"], process: "session" } },
     puppet: { upstream: { command: node, args: [PUPPET], env: { API_KEY: KEY } } },
     modern: { upstream: { command: node, args: [PUPPET], env: { ERA: "modern" } } },
+    dual: { upstream: { command: node, args: [path.join(import.meta.dirname, "dual-stdio.mjs")] } },
+    "dual-apart": { upstream: { command: node, args: [path.join(import.meta.dirname, "dual-stdio.mjs")], process: "session" } },
   });
-}, 120_000);
+}, 180_000);
 
 afterAll(async () => {
   await gateway?.stop();
@@ -191,6 +193,36 @@ describe("what can go wrong", () => {
     const counted = client.callTool({ name: "count", arguments: { ms: 20 } }, { onprogress: ({ progress }) => void seen.push(progress) });
     expect(textOf(await counted)).toBe("counted");
     expect(seen.slice(0, 2)).toEqual([1, 2]);
+    await client.close();
+  });
+});
+
+describe("a server of the second generation", () => {
+  const pinned = { versionNegotiation: { mode: { pin: "2026-07-28" as const } }, capabilities: { elicitation: {} } };
+
+  it("is spoken to in the modern era: progress, several rounds, a cancel, changes of its list", async () => {
+    const { client } = await connectV2(gateway.addressOf("dual"), TOKEN, pinned, (made) => {
+      made.setRequestHandler("elicitation/create", () => ({ action: "accept", content: { name: "Ada" } }));
+    });
+    const seen: number[] = [];
+    const onprogress = ({ progress }: { progress: number }): void => void seen.push(progress);
+    const [counted, asked] = await Promise.all([
+      client.callTool({ name: "count", arguments: {} }, { onprogress }),
+      client.callTool({ name: "ask", arguments: {} }),
+    ]);
+    expect([textOf(counted), textOf(asked)]).toEqual(["counted", "Hello Ada"]);
+    expect(seen.slice(0, 2)).toEqual([1, 2]);
+    const abort = new AbortController();
+    const waiting = client.callTool({ name: "wait", arguments: {} }, { signal: abort.signal });
+    setTimeout(() => abort.abort("enough"), 300);
+    await expect(waiting).rejects.toThrow("enough");
+    await waitUntil(() => gateway.said.some((line) => line.includes("the wait was cancelled")));
+    await client.close();
+  });
+
+  it("that has a process for each session speaks the legacy era with a legacy client", async () => {
+    const client = await connect("dual-apart");
+    expect(textOf(await client.callTool({ name: "echo", arguments: { n: 1 } }))).toBe('{"n":1}');
     await client.close();
   });
 });

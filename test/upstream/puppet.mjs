@@ -156,6 +156,10 @@ function takeCommon(id, method, params) {
   }
 }
 
+// One that is slow to start finds all that was said to it at once.
+if (process.env.SLOW) await new Promise((resolve) => setTimeout(resolve, Number(process.env.SLOW)));
+let pinned = "modern";
+
 createInterface({ input: process.stdin }).on("line", (line) => {
   const message = JSON.parse(line);
   const { id, method, params } = message;
@@ -164,6 +168,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     asked.get(id)?.({ result: message.result, error: message.error });
     return;
   }
-  if (era === "modern") takeModern(id, method, params);
+  if (era === "dual" && method === "initialize") pinned = "legacy";
+  if (era === "modern" || (era === "dual" && pinned === "modern")) takeModern(id, method, params);
   else takeLegacy(id, method, params);
 });

@@ -42,6 +42,18 @@ describe("the era of a process", () => {
     }
   });
 
+  test("is modern although it was slow to say so, and had been greeted in the old way meanwhile", async () => {
+    for (const ERA of ["modern", "dual"]) {
+      const rig = startRig({ env: { ERA, SLOW: "700" }, bounds: { probeMs: 50 } });
+      expect(await listServerTools({ upstream: rig.server, ...LOOK })).toMatchObject({ ok: true, value: { verdict: { era: "modern" } } });
+      const heard = (await heardBy(rig, undefined, ENVELOPE)).map(({ method }) => method);
+      expect(heard[0]).toBe("server/discover");
+      expect(heard).not.toContain("initialize");
+      await until(() => rig.server.pids.length === 1);
+      expect(rig.said).toEqual([]);
+    }
+  });
+
   test("is legacy, of which every session has its own process: the one that was looked at is not kept", async () => {
     const rig = startRig({ process: "session" });
     expect(await listServerTools({ upstream: rig.server, ...LOOK })).toMatchObject({ ok: true, value: { verdict: { era: "legacy" } } });
@@ -206,6 +218,7 @@ describe("a process that does not start", () => {
     await until(() => ending.said.some((line) => line.includes("ended by itself with code 3")));
     expect(ending.said.some((line) => line.includes("no licence"))).toBe(true);
     expect((await ending.send(opening).done).fault).toMatchObject({ reason: "connect", sent: "not_sent" });
+    expect((await ending.send({ ...opening, owner: "another" }).done).fault).toMatchObject({ reason: "broken" });
     expect(ending.server.pids).toEqual([]);
     const nowhere = startRig({ cwd: "/nowhere/at/all" });
     expect((await nowhere.send(opening).done).fault).toMatchObject({ reason: "connect", sent: "not_sent" });

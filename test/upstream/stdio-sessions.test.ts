@@ -171,12 +171,34 @@ describe("processes", () => {
 
   test("that nobody uses for long end by themselves; one that is listened to does not", async () => {
     const rig = start({ bounds: { sessionIdleMs: 1_000 } });
-    const [idle, heard] = [await rig.open(), await rig.open()];
+    const heard = await rig.open();
     const listening = rig.listen(heard);
+    const idle = await rig.open();
     await until(() => rig.server.pids.length === 1);
     expect((await rig.call(idle, "echo").done).status).toBe(404);
     expect(textOf(await rig.call(heard, "echo", { text: "still" }).done)).toBe("still");
     expect(listening.ended).toBe(false);
+  });
+
+  test("on their way out count too, each for its owner", async () => {
+    const rig = start({
+      env: { STUBBORN: "1" },
+      bounds: { sessionProcesses: 8, sessionProcessesPerOwner: 2, child: { stopInputMs: 1_500, stopTermMs: 1_500 } },
+    });
+    for (let n = 0; n < 2; n++) {
+      const session = await rig.open("a");
+      await rig.send({ method: "DELETE", owner: "a", headers: { "mcp-session-id": session } }).done;
+    }
+    expect((await rig.send({ owner: "a", message: INITIALIZE }).done).status).toBe(503);
+    await rig.open("b");
+  });
+
+  test("that open nothing that is known are not kept", async () => {
+    const rig = start({ env: { REVISION: "1999-01-01" } });
+    const opened = await rig.send({ message: INITIALIZE }).done;
+    expect(opened.messages[0]).toMatchObject({ id: 1, result: { protocolVersion: "1999-01-01" } });
+    expect(opened.headers["mcp-session-id"]).toBeUndefined();
+    expect(rig.server.pids).toEqual([]);
   });
 
   test("whose client leaves before they have answered end too, and all of them with the server", async () => {

@@ -167,10 +167,10 @@ describe("a cancelled call", () => {
   });
 
   test("and one that is never answered ends by time, with the process told", async () => {
-    const rig = startRig({ bounds: { answerMs: 1_000 } });
+    const rig = startRig({ bounds: { answerMs: 3_000 } });
     const session = await rig.open();
     expect((await rig.call(session, "hang").done).fault).toMatchObject({ reason: "answer_timeout", sent: "unknown" });
-    expect(textOf(await rig.call(session, "count", { steps: 4, ms: 500 }, { progressToken: 1 }).done)).toBe("counted");
+    expect(textOf(await rig.call(session, "count", { steps: 3, ms: 1_500 }, { progressToken: 1 }).done)).toBe("counted");
     expect((await heardBy(rig, session)).filter(({ method }) => method === "notifications/cancelled")).toHaveLength(1);
   });
 });

@@ -1,7 +1,7 @@
 /**
  * The beginning of the conversation with a shared process, ours alone: which era it speaks, and for the legacy one the
  * one `initialize` that all its clients share. We offer the server nothing that a client could be asked for. A server that
- * is silent to the probe is greeted in the old way at the same time, and whichever it answers first is its era.
+ * is silent to the probe is greeted in the old way too; one that then answers both has to be opened anew.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { isJsonList, isJsonObject, type JsonObject, printJson, readMember, toJson } from "../../kernel/json.ts";
@@ -20,6 +20,8 @@ export const OPEN_TIMEOUT_MS = 60_000;
 export type Opening =
   | { readonly kind: "modern" }
   | { readonly kind: "legacy"; readonly revision: LegacyRevision; readonly result: JsonObject; readonly wasSilent: boolean }
+  /** It speaks the modern era, and said so after it had been greeted in the old way: which one it is in now, nobody knows. */
+  | { readonly kind: "late" }
   /** `ofProbe`: the process ended before it had answered the probe. */
   | { readonly kind: "gone"; readonly ofProbe: boolean }
   | { readonly kind: "failed"; readonly words: string };
@@ -29,6 +31,7 @@ export interface OpeningOptions {
   readonly clientInfo: { readonly name: string; readonly version: string };
   /** A process has died of the probe before. */
   readonly skipProbe: boolean;
+  /** How long to wait for the probe's answer alone. */
   readonly probeMs: number;
   readonly openMs: number;
 }
@@ -44,8 +47,14 @@ export async function openStdio(options: OpeningOptions): Promise<Opening> {
   if (first === "legacy") return await greet(options, signal, false);
   if (first !== "silent") return first;
   const greeting = greet(options, signal, true);
-  return await Promise.race([greeting, probing.then((found) => (found !== "legacy" && found.kind === "modern" ? found : greeting))]);
+  const isLate = probing.then((found) => found !== "legacy" && found.kind === "modern");
+  const greeted = await Promise.race([greeting, isLate.then((late) => (late ? LATE : greeting))]);
+  // Both answers may have come at once; and one that can't be greeted may still have to say that it is modern.
+  const soon = greeted.kind === "failed" ? isLate : Promise.race([isLate, pause(0, false)]);
+  return (await soon) ? LATE : greeted;
 }
+
+const LATE: Opening = { kind: "late" };
 
 async function probe({ link, clientInfo }: OpeningOptions, signal: AbortSignal): Promise<Opening | "legacy"> {
   const meta = { [META.protocolVersion]: LATEST_MODERN, [META.clientInfo]: clientInfo, [META.clientCapabilities]: {} };

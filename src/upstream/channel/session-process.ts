@@ -5,7 +5,9 @@
  */
 import { readMember } from "../../kernel/json.ts";
 import { type ErrorAnswer, type ResultAnswer, skimAnswer } from "../../mcp/answer.ts";
+import { readAnswerMember } from "../../mcp/relay.ts";
 import { readId } from "../../mcp/request-id.ts";
+import { isLegacyRevision } from "../../mcp/revisions.ts";
 import type { AnswerSink, OpenExchange, UpstreamRequest } from "../http-upstream.ts";
 import { StdioCall } from "./call.ts";
 import type { ChildLog } from "./child-log.ts";
@@ -80,8 +82,10 @@ export class SessionProcess {
   }
 
   open(posted: PostedRequest, request: UpstreamRequest, sink: AnswerSink): OpenExchange {
-    const onAnswer = (said: ResultAnswer | ErrorAnswer): AnswerEdit | undefined => {
-      if (said.kind === "error") return undefined;
+    const onAnswer = (said: ResultAnswer | ErrorAnswer, bytes: Buffer): AnswerEdit | undefined => {
+      const revision = said.kind === "error" ? undefined : readAnswerMember(said, bytes, "protocolVersion");
+      // An error, or a revision that nobody here knows, opens nothing.
+      if (typeof revision !== "string" || !isLegacyRevision(revision)) return undefined;
       this.isOpen = true;
       this.#options.onOpen();
       return { headers: { "mcp-session-id": this.id } };

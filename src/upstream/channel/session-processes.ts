@@ -3,6 +3,7 @@
  * room, one that nobody has used for a while makes it, else the next client is told so. None is left behind.
  */
 import { randomBytes } from "node:crypto";
+import { BoundedMap } from "../../kernel/bounded-map.ts";
 import { writeError } from "../../mcp/answers.ts";
 import type { AnswerSink, OpenExchange, UpstreamRequest } from "../http-upstream.ts";
 import type { ChildLog } from "./child-log.ts";
@@ -20,8 +21,14 @@ export const MAX_SESSION_PROCESSES_PER_OWNER = 16;
 export const SESSION_PROCESS_IDLE_MS: number = 30 * 60 * 1000;
 /** A session makes room for another one when it has been idle for so long. */
 export const EVICT_IDLE_MS: number = 60 * 1000;
+const MAX_REMEMBERED_OWNERS = 1024;
 /** The code of errors that servers define for themselves. */
 const NO_ROOM = -32_000;
+
+interface Starts {
+  readonly pace: RestartPace;
+  downUntilMs: number;
+}
 
 export interface SessionBounds extends PaceBounds {
   readonly openMs: number;
@@ -44,14 +51,14 @@ export interface SessionProcessesOptions {
 export class SessionProcesses {
   readonly #options: SessionProcessesOptions;
   readonly #sessions = new Map<string, SessionProcess>();
-  readonly #pace: RestartPace;
-  readonly #ending = new Set<Promise<unknown>>();
+  /** How each owner's starts have gone: what one of them breaks holds up nobody else. */
+  readonly #starts = new BoundedMap<string, Starts>(MAX_REMEMBERED_OWNERS);
+  /** Processes on their way out, with their owner: they are there until they have gone. */
+  readonly #ending = new Map<Promise<unknown>, string | undefined>();
   readonly #sweep: NodeJS.Timeout;
-  #downUntilMs = 0;
 
   constructor(options: SessionProcessesOptions) {
     this.#options = options;
-    this.#pace = new RestartPace(options.bounds, options.random);
     this.#sweep = setInterval(() => this.#endIdle(options.bounds.sessionIdleMs), Math.max(50, options.bounds.sessionIdleMs / 10));
     this.#sweep.unref();
   }
@@ -63,7 +70,9 @@ export class SessionProcesses {
   /** A client opens a conversation: it gets a process of its own. */
   open(posted: PostedRequest, request: UpstreamRequest, sink: AnswerSink): OpenExchange {
     const { child, bounds, log, now } = this.#options;
-    if (now() < this.#downUntilMs) return refuse(sink, { reason: "connect", sent: "not_sent", detail: "the last process failed to start" });
+    const starts = this.#startsOf(request.owner);
+    if (now() < starts.downUntilMs)
+      return refuse(sink, { reason: "connect", sent: "not_sent", detail: "the last process failed to start" });
     if (!this.#hasRoom(request.owner)) {
       const words = "Too many conversations with this server are open. Close one, or try again later.";
       return answer(sink, 503, writeError(posted.id, NO_ROOM, words));
@@ -78,8 +87,8 @@ export class SessionProcesses {
       inFlight: bounds.inFlight,
       log,
       now,
-      onOpen: () => this.#pace.reset(),
-      onExit: (exit, isOpen) => this.#takeExit(session, exit, isOpen),
+      onOpen: () => starts.pace.reset(),
+      onExit: (exit, isOpen) => this.#takeExit(session, starts, exit, isOpen),
     });
     this.#sessions.set(id, session);
     // Whatever ends the opening without a session ends its process too; one that has ended by itself is told of there.
@@ -119,7 +128,16 @@ export class SessionProcesses {
   async close(): Promise<void> {
     clearInterval(this.#sweep);
     for (const session of [...this.#sessions.values()]) this.#end(session);
-    await Promise.all(this.#ending);
+    await Promise.all(this.#ending.keys());
+  }
+
+  #startsOf(owner: string | undefined): Starts {
+    const key = owner ?? "";
+    const known = this.#starts.get(key);
+    if (known) return known;
+    const starts: Starts = { pace: new RestartPace(this.#options.bounds, this.#options.random), downUntilMs: 0 };
+    this.#starts.set(key, starts);
+    return starts;
   }
 
   #find(request: UpstreamRequest): SessionProcess | undefined {
@@ -129,6 +147,8 @@ export class SessionProcesses {
 
   #hasRoom(owner: string | undefined): boolean {
     const { sessionProcesses, sessionProcessesPerOwner, evictIdleMs } = this.#options.bounds;
+    const ownEnding = [...this.#ending.values()].filter((of) => of === owner).length;
+    if (this.#ending.size >= sessionProcesses || ownEnding >= sessionProcessesPerOwner) return false;
     const own = [...this.#sessions.values()].filter((session) => session.owner === owner);
     if (own.length >= sessionProcessesPerOwner && !this.#evict(own, evictIdleMs)) return false;
     return this.#sessions.size < sessionProcesses || this.#evict([...this.#sessions.values()], evictIdleMs);
@@ -149,16 +169,16 @@ export class SessionProcesses {
     return session.isIdle && this.#options.now() - session.usedMs >= idleMs;
   }
 
-  #takeExit(session: SessionProcess, exit: ChildExit, isOpen: boolean): void {
+  #takeExit(session: SessionProcess, starts: Starts, exit: ChildExit, isOpen: boolean): void {
     if (!this.#sessions.delete(session.id)) return;
     // What fails to start is not started as often as clients ask.
-    if (!isOpen) this.#downUntilMs = this.#options.now() + this.#pace.next(0);
+    if (!isOpen) starts.downUntilMs = this.#options.now() + starts.pace.next(0);
     this.#options.log.ended(exit, undefined);
   }
 
   #end(session: SessionProcess): void {
     if (!this.#sessions.delete(session.id)) return;
     const ending: Promise<unknown> = session.end().finally(() => this.#ending.delete(ending));
-    this.#ending.add(ending);
+    this.#ending.set(ending, session.owner);
   }
 }

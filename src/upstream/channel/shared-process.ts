@@ -62,6 +62,8 @@ export class SharedProcess {
   #restart: NodeJS.Timeout | undefined;
   #readySinceMs = 0;
   #skipProbeUntilMs = 0;
+  /** It is slow to start and modern: nothing but its answer to the probe is waited for. */
+  #isPatient = false;
   #apartUntilMs = 0;
   #lastExit: ChildExit | undefined;
   #isClosed = false;
@@ -107,8 +109,14 @@ export class SharedProcess {
     const { bounds, clientInfo, now } = this.#options;
     const skipProbe = now() < this.#skipProbeUntilMs;
     const link = this.#startLink();
-    const opening = await openStdio({ link, clientInfo, skipProbe, probeMs: bounds.probeMs, openMs: bounds.openMs });
+    const { openMs } = bounds;
+    const opening = await openStdio({ link, clientInfo, skipProbe, probeMs: this.#isPatient ? openMs : bounds.probeMs, openMs });
     if (this.#isClosed) return GONE;
+    if (opening.kind === "late") {
+      this.#end(link);
+      this.#isPatient = true;
+      return await this.#open();
+    }
     if (opening.kind === "gone" || opening.kind === "failed") return await this.#failToOpen(link, opening, skipProbe);
     if (!link.child.isRunning) return await this.#failToOpen(link, { kind: "gone", ofProbe: false }, skipProbe);
     if (opening.kind === "legacy" && opening.wasSilent) this.#skipProbeUntilMs = now() + LEGACY_VERDICT_MS;
@@ -116,7 +124,7 @@ export class SharedProcess {
     return this.#take(opening, link);
   }
 
-  #take(opening: Exclude<Opening, { kind: "gone" | "failed" }>, link: StdioLink): Found {
+  #take(opening: Extract<Opening, { kind: "modern" | "legacy" }>, link: StdioLink): Found {
     if (opening.kind === "modern") this.#found = { era: "modern", link };
     else if (this.#options.sharesLegacy) this.#found = { era: "legacy", link, revision: opening.revision, result: opening.result };
     else {
@@ -141,6 +149,7 @@ export class SharedProcess {
       return await this.#open();
     }
     this.#skipProbeUntilMs = 0;
+    this.#isPatient = false;
     const waitMs = this.#wait(0);
     if (opening.kind === "failed") this.#options.log.failed(opening.words, waitMs);
     else if (this.#lastExit) this.#options.log.ended(this.#lastExit, waitMs);
