@@ -35,11 +35,11 @@ export class RoundTable {
     return state;
   }
 
-  /** The rounds that a request continues; used up by asking. Undefined: it opens a new call. */
-  take(round: Round, bond: string, nowMs: number): OpenRounds | undefined {
+  /** The rounds that a request continues; used up by asking. Without a state it opens a new call. */
+  take(round: Round, bond: string, nowMs: number): OpenRounds | "unknown" | undefined {
     if (round.requestState === undefined) return undefined;
     const waiting = this.#waiting.get(round.requestState);
-    if (!waiting || waiting.bond !== bond || nowMs >= waiting.expiresMs) return undefined;
+    if (!waiting || waiting.bond !== bond || nowMs >= waiting.expiresMs) return "unknown";
     this.#waiting.delete(round.requestState);
     return waiting;
   }

@@ -141,14 +141,16 @@ describe("a modern client before a modern server", () => {
     const inputResponses = { who: { action: "accept", content: { name: "Eve" } } };
     const other = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "ask", authorization: `Bearer ${BOB}` };
     const stolen = await send("tools/call", { name: "ask", arguments: {}, requestState: state, inputResponses }, other);
-    expect(stolen.messages).toMatchObject([{ result: { resultType: "input_required" } }]);
+    expect(stolen.messages).toMatchObject([{ error: { code: -32602, message: "Invalid or expired `requestState`" } }]);
     const second = await send("tools/call", { name: "ask", arguments: {}, requestState: state, inputResponses }, {}, 2);
     expect(second.messages).toMatchObject([
       { id: 2, result: { resultType: "complete", content: [{ text: "Eve with the-upstream's-own-state" }] } },
     ]);
     const again = await send("tools/call", { name: "ask", arguments: {}, requestState: state, inputResponses }, {}, 3);
-    expect(again.messages).toMatchObject([{ result: { resultType: "input_required" } }]);
-    const full = await send("tools/call", { name: "ask", arguments: {} }, {}, 4);
+    expect(again.messages).toMatchObject([{ error: { code: -32602 } }]);
+    const last = await send("tools/call", { name: "ask", arguments: {} }, {}, 4);
+    expect(last.messages).toMatchObject([{ result: { resultType: "input_required" } }]);
+    const full = await send("tools/call", { name: "ask", arguments: {} }, {}, 5);
     expect(full.messages).toMatchObject([{ result: { isError: true, _meta: { "sallyport/decision": { code: "limit_exceeded" } } } }]);
   });
 
