@@ -23,7 +23,10 @@ if (token !== undefined) {
   const undici = createRequire(SUITE)("undici") as Undici;
   const withToken: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
     const origin = new URL(String(options.origin));
-    return dispatch(isTarget(origin.hostname, origin.port) ? { ...options, headers: addTo(options.headers, authorization) } : options, handler);
+    return dispatch(
+      isTarget(origin.hostname, origin.port) ? { ...options, headers: addTo(options.headers, authorization) } : options,
+      handler,
+    );
   };
   undici.setGlobalDispatcher(undici.getGlobalDispatcher().compose(withToken));
 
@@ -52,4 +55,3 @@ function addTo(headers: Dispatcher.DispatchOptions["headers"], authorization: st
   else for (const [name, value] of Object.entries(headers ?? {})) add(name, value);
   return [...flat, "authorization", authorization];
 }
-
