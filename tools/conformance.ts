@@ -35,6 +35,7 @@ for (const revision of REVISIONS) {
   if (values.only === undefined || `${revision} clients`.includes(values.only)) await add(runClients(revision));
 }
 
+if (rows.length === 0) tell("No row has a name that holds this.");
 process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : printTable(rows));
 if (values.write) writeFileSync(PAGE, fillPage(readFileSync(PAGE, "utf8"), printTable(rows)));
 process.exitCode = rows.length > 0 && rows.every(isGood) ? 0 : 1;

@@ -141,16 +141,20 @@ describe("a modern client before a modern server", () => {
     const inputResponses = { who: { action: "accept", content: { name: "Eve" } } };
     const other = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "ask", authorization: `Bearer ${BOB}` };
     const stolen = await send("tools/call", { name: "ask", arguments: {}, requestState: state, inputResponses }, other);
-    expect(stolen.messages).toMatchObject([{ error: { code: -32602, message: "Invalid or expired `requestState`" } }]);
+    expect(stolen.messages).toMatchObject([{ result: { resultType: "input_required" } }]);
+    const before = upstream.heard.length;
+    for (const damaged of [`${state}-more`, state?.slice(0, -1), state?.replace(/^r1\../, "r1.=")]) {
+      const refused = await send("tools/call", { name: "ask", arguments: {}, requestState: damaged, inputResponses });
+      expect(refused.messages).toMatchObject([{ error: { code: -32602, message: expect.stringContaining("not as it was given") } }]);
+    }
+    expect(upstream.heard).toHaveLength(before);
     const second = await send("tools/call", { name: "ask", arguments: {}, requestState: state, inputResponses }, {}, 2);
     expect(second.messages).toMatchObject([
       { id: 2, result: { resultType: "complete", content: [{ text: "Eve with the-upstream's-own-state" }] } },
     ]);
     const again = await send("tools/call", { name: "ask", arguments: {}, requestState: state, inputResponses }, {}, 3);
-    expect(again.messages).toMatchObject([{ error: { code: -32602 } }]);
-    const last = await send("tools/call", { name: "ask", arguments: {} }, {}, 4);
-    expect(last.messages).toMatchObject([{ result: { resultType: "input_required" } }]);
-    const full = await send("tools/call", { name: "ask", arguments: {} }, {}, 5);
+    expect(again.messages).toMatchObject([{ result: { resultType: "input_required" } }]);
+    const full = await send("tools/call", { name: "ask", arguments: {} }, {}, 4);
     expect(full.messages).toMatchObject([{ result: { isError: true, _meta: { "sallyport/decision": { code: "limit_exceeded" } } } }]);
   });
 
