@@ -13,6 +13,8 @@ import type { Revision, ScenarioResult } from "../test/conformance/suite.ts";
 const PAGE = path.resolve(import.meta.dirname, "../docs/conformance.md");
 const { values } = parseArgs({ options: { only: { type: "string" }, json: { type: "boolean" }, write: { type: "boolean" } } });
 
+if (values.write && values.only !== undefined) throw new Error("--write needs every row: leave out --only");
+
 const alone = new Map<Revision, Promise<ScenarioResult[]>>();
 const rows: RowReport[] = [];
 const tell = (words: string): void => void process.stderr.write(`${words}\n`);

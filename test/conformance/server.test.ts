@@ -1,12 +1,16 @@
 /** The suite's server scenarios through a gateway: nothing is lost that the fixture passes alone, and nothing opens without a token. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { describe, expect, it } from "vitest";
 import { rate } from "./compare.ts";
+import { FIXED_RESULTS, TOOLS } from "./fixture/content.ts";
 import { startFixture } from "./fixture/start-fixture.ts";
 import { nameOf, OWN_ERA, PAIRINGS, WANTED_UNSCORED } from "./pairings.ts";
 import { printRow, printWaiting, readTable } from "./report.ts";
-import { listRows, REVISIONS, runAlone, runPairing, runTokenless } from "./run.ts";
+import { listRows, REVISIONS, runAlone, runPairing, runTokenless, STDIO_FIXTURE } from "./run.ts";
 import { startConformanceGateway } from "./start-gateway.ts";
 import { listScored, type Revision, RUN_TIMEOUT_MS, type ScenarioResult, suiteVersion } from "./suite.ts";
 
@@ -24,6 +28,14 @@ describe("the fixture alone", () => {
     },
     RUN_TIMEOUT_MS,
   );
+
+  it("speaks on standard streams as well", async () => {
+    const client = new Client({ name: "by-hand", version: "1.0.0" });
+    await client.connect(new StdioClientTransport({ command: process.execPath, args: [STDIO_FIXTURE] }) as Transport);
+    expect((await client.listTools()).tools).toHaveLength(TOOLS.length);
+    expect(await client.callTool({ name: "test_simple_text" })).toMatchObject(FIXED_RESULTS["test_simple_text"] ?? {});
+    await client.close();
+  });
 
   it("is held to as many scenarios as the package names", () => {
     expect(REVISIONS.map((revision) => listScored(revision, "server").length)).toEqual([30, 37]);

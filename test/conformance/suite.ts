@@ -12,7 +12,7 @@ const PACKAGE = path.join(ROOT, "node_modules/@modelcontextprotocol/conformance"
 export const SUITE: string = path.join(PACKAGE, "dist/index.js");
 const PRELOAD = path.join(import.meta.dirname, "children/bearer.ts");
 const SCENARIO_TIMEOUT_MS = 20_000;
-export const RUN_TIMEOUT_MS = 120_000;
+export const RUN_TIMEOUT_MS = 300_000;
 
 export type Revision = "2025-11-25" | "2026-07-28";
 export type Role = "server" | "client";
