@@ -5,7 +5,17 @@
 import { spawnSync } from "node:child_process";
 
 /** Tests that start real programs or whole gateways, or take long: `npm test` runs them, the gate does not. */
-const SLOW = ["interop", "e2e", "gateway", "bench", "samples", "docs/pages.test.ts", "store/open-store.test.ts", "audit/processes.test.ts"];
+const SLOW = [
+  "interop",
+  "conformance",
+  "e2e",
+  "gateway",
+  "bench",
+  "samples",
+  "docs/pages.test.ts",
+  "store/open-store.test.ts",
+  "audit/processes.test.ts",
+];
 
 const STEPS: readonly (readonly [string, readonly string[]])[] = [
   ["format", ["biome", "check", "--linter-enabled=false", "."]],

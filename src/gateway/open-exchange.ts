@@ -3,7 +3,7 @@
  * Where something changed meanwhile, the same exchange is brought up to date and judged again.
  */
 import type { Request } from "../mcp/message.ts";
-import { ERROR_CODES, type Refusal, refuse } from "../mcp/refusal.ts";
+import { ERROR_CODES, type Refusal, refuse, refuseParams } from "../mcp/refusal.ts";
 import { keyOfId } from "../mcp/request-id.ts";
 import { readRound, readSubject } from "../mcp/subject.ts";
 import type { Desk } from "./desk.ts";
@@ -29,6 +29,8 @@ export function openExchange(
   const round = claim.era === "modern" ? readRound(request) : undefined;
   if (round && "code" in round) return round;
   const bond = round && bondOf(who.grant.id, who.endpoint.id, request);
+  const rounds = round && bond !== undefined ? desk.rounds.take(round, bond, desk.clock.now()) : undefined;
+  if (rounds === "damaged") return refuseParams(request.id, "Invalid params: `requestState` is not as it was given", "round_state");
   return {
     id: createExchangeId(desk),
     startedAt,
@@ -46,7 +48,7 @@ export function openExchange(
     look: who.look,
     policy: undefined,
     tool: undefined,
-    rounds: round && bond !== undefined ? desk.rounds.take(round, bond, desk.clock.now()) : undefined,
+    rounds,
     permission: undefined,
     reservation: undefined,
     argumentDigest: undefined,

@@ -2,7 +2,7 @@
  * Calls of several rounds: the gateway's own `requestState` stands for the server's, is good for one use by the same
  * grant for the same request, and expires. A round takes no limit again; the chain is settled when it ends.
  */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import { printCanonicalJson } from "../kernel/canonical-json.ts";
 import { createJsonObject, type Json } from "../kernel/json.ts";
@@ -19,10 +19,22 @@ import { type Inspected, inspectFault } from "./inspect.ts";
 export const MAX_OPEN_ROUNDS = 20_000;
 export const ROUND_LIFE_MS: number = 15 * 60 * 1000;
 const STATE_BYTES = 32;
+const STATE_MARK = "r1.";
+const SUM_CHARACTERS = 8;
 
 interface WaitingRound extends OpenRounds {
   readonly bond: string;
   readonly expiresMs: number;
+}
+
+/** The sum tells a state that was changed on its way from one whose time is over. That it is good, the table says alone. */
+function writeState(secret: string): string {
+  const sum = createHash("sha256").update(secret).digest("base64url").slice(0, SUM_CHARACTERS);
+  return `${STATE_MARK}${secret}.${sum}`;
+}
+
+function isDamaged(state: string): boolean {
+  return state.startsWith(STATE_MARK) && state !== writeState(state.slice(STATE_MARK.length, -SUM_CHARACTERS - 1));
 }
 
 export class RoundTable {
@@ -30,16 +42,16 @@ export class RoundTable {
 
   /** What the client is to bring back. */
   open(bond: string, rounds: OpenRounds, nowMs: number): string {
-    const state = randomBytes(STATE_BYTES).toString("base64url");
+    const state = writeState(randomBytes(STATE_BYTES).toString("base64url"));
     this.#waiting.set(state, { ...rounds, bond, expiresMs: nowMs + ROUND_LIFE_MS });
     return state;
   }
 
   /** The rounds that a request continues; used up by asking. Undefined: it opens a new call. */
-  take(round: Round, bond: string, nowMs: number): OpenRounds | undefined {
+  take(round: Round, bond: string, nowMs: number): OpenRounds | "damaged" | undefined {
     if (round.requestState === undefined) return undefined;
     const waiting = this.#waiting.get(round.requestState);
-    if (!waiting || waiting.bond !== bond || nowMs >= waiting.expiresMs) return undefined;
+    if (!waiting || waiting.bond !== bond || nowMs >= waiting.expiresMs) return isDamaged(round.requestState) ? "damaged" : undefined;
     this.#waiting.delete(round.requestState);
     return waiting;
   }

@@ -9,6 +9,9 @@ import { SSE_KEEP_ALIVE, writeSseEvent } from "../mcp/sse.ts";
 export const STREAM_REPLAY_EVENTS = 512;
 export const STREAM_REPLAY_BYTES: number = 4 * 1024 * 1024;
 
+/** How long a client whose stream broke off is asked to wait before it comes back. */
+export const COME_BACK_MS = 1_000;
+
 /** Where events go; `write` answers false when it is full, as a Node stream does. */
 export interface EventSink {
   write(bytes: Uint8Array): boolean;
@@ -61,10 +64,10 @@ export class EventStream implements MessageStream {
     return this.#sink.write(bytes);
   }
 
-  /** An event without a message, so that the client knows an id to come back with. */
+  /** An event without a message, so that the client knows an id to come back with, and when. */
   prime(): void {
     if (!this.resumable || this.ended) return;
-    this.#sink?.write(writeSseEvent({ data: "", id: `${this.id}_${this.#sequence}` }));
+    this.#sink?.write(writeSseEvent({ data: "", id: `${this.id}_${this.#sequence}`, retryMs: COME_BACK_MS }));
   }
 
   /** A comment: keeps proxies from closing an idle connection. */

@@ -56,9 +56,7 @@ export function refuseHeader(id: MessageId | undefined, header: string, fault: "
   return refuse(ERROR_CODES.headerMismatch, 400, `Header mismatch: ${said[fault]}`, `header_${fault}`, id);
 }
 
-function refuseVersion(id: MessageId | undefined, requested: string): Refusal {
-  // A legacy revision is spoken, but not this way: of those that can be named in `_meta` only the modern ones are told.
-  const supported = isLegacyRevision(requested) ? MODERN_REVISIONS : REVISIONS;
+function refuseVersion(id: MessageId | undefined, requested: string, supported: readonly string[]): Refusal {
   const data = asData({ supported: [...supported], requested });
   return refuse(ERROR_CODES.unsupportedVersion, 400, "Unsupported protocol version", "unsupported_version", id, data);
 }
@@ -92,7 +90,7 @@ function readUnclaimed(
   if (version === undefined) return { era: "legacy", revision: undefined };
   if (headers?.repeated.has("mcp-protocol-version")) return refuseHeader(id, "MCP-Protocol-Version", "repeated");
   if (isLegacyRevision(version)) return { era: "legacy", revision: version };
-  if (!isModernRevision(version)) return refuseVersion(id, version);
+  if (!isModernRevision(version)) return refuseVersion(id, version, REVISIONS);
   if (message.kind === "notification") {
     // Notifications carry no claim of their own: here the header is all there is.
     const fault = checkMethodHeader(message, id, headers as McpHeaders, false);
@@ -122,7 +120,8 @@ function readModern(
     const fault = checkVersionHeader(message, revision, id, headers);
     if (fault) return fault;
   }
-  if (!isModernRevision(revision)) return refuseVersion(id, revision);
+  // The legacy revisions are spoken, but not this way: what `server/discover` lists is what can be named in `_meta`.
+  if (!isModernRevision(revision)) return refuseVersion(id, revision, MODERN_REVISIONS);
   if (headers) {
     const fault = checkMethodHeader(message, id, headers, message.kind === "request") ?? checkNameHeader(message, id, headers);
     if (fault) return fault;

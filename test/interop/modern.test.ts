@@ -142,6 +142,12 @@ describe("a modern client before a modern server", () => {
     const other = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "ask", authorization: `Bearer ${BOB}` };
     const stolen = await send("tools/call", { name: "ask", arguments: {}, requestState: state, inputResponses }, other);
     expect(stolen.messages).toMatchObject([{ result: { resultType: "input_required" } }]);
+    const before = upstream.heard.length;
+    for (const damaged of [`${state}-more`, state?.slice(0, -1), state?.replace(/^r1\../, "r1.=")]) {
+      const refused = await send("tools/call", { name: "ask", arguments: {}, requestState: damaged, inputResponses });
+      expect(refused.messages).toMatchObject([{ error: { code: -32602, message: expect.stringContaining("not as it was given") } }]);
+    }
+    expect(upstream.heard).toHaveLength(before);
     const second = await send("tools/call", { name: "ask", arguments: {}, requestState: state, inputResponses }, {}, 2);
     expect(second.messages).toMatchObject([
       { id: 2, result: { resultType: "complete", content: [{ text: "Eve with the-upstream's-own-state" }] } },

@@ -107,6 +107,14 @@ describe("a session", () => {
 });
 
 describe("streams", () => {
+  it("begin with an id to come back with and how long to wait, since the revision that has both", async () => {
+    const primed = await post(url, call(1, "count"), { token: ALICE, session: await openSession(url, ALICE) });
+    expect(primed.text).toMatch(/^id: \S+\nretry: 1000\ndata: \n\n/);
+    const opened = await post(url, initialize({}, "2025-06-18"), { token: ALICE });
+    const older = await post(url, call(1, "count"), { token: ALICE, session: opened.headers.get("mcp-session-id") ?? "" });
+    expect(older.text).not.toContain("retry:");
+  });
+
   it("carry progress and the answer in order, with event ids of the gateway's own", async () => {
     const session = await openSession(url, ALICE);
     const stream = await openStream(url, { token: ALICE, session, body: call(7, "count", {}, { progressToken: "p" }) });

@@ -117,6 +117,14 @@ describe("the era of a request", () => {
     const meta = { ...META, "io.modelcontextprotocol/protocolVersion": "1900-01-01" };
     const refusal = eraOf(modern("tools/list", {}, meta), undefined);
     expect(isRefusal(refusal) && JSON.parse(JSON.stringify(refusal.data))).toEqual({
+      supported: ["2026-07-28"],
+      requested: "1900-01-01",
+    });
+    const unclaimed = readEra(
+      readRequest({ jsonrpc: "2.0", id: 1, method: "tools/list" }),
+      readMcpHeaders(["MCP-Protocol-Version", "1900-01-01"]),
+    );
+    expect(isRefusal(unclaimed) && JSON.parse(JSON.stringify(unclaimed.data))).toEqual({
       supported: ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"],
       requested: "1900-01-01",
     });

@@ -1,0 +1,21 @@
+/** The suite's client scenarios: its own servers behind a gateway, a client of the SDK before it. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { expect, it } from "vitest";
+import { printRow, readTable } from "./report.ts";
+import { isGood, REVISIONS, runClients } from "./run.ts";
+import { RUN_TIMEOUT_MS } from "./suite.ts";
+
+const PAGE = readFileSync(path.resolve(import.meta.dirname, "../../docs/conformance.md"), "utf8");
+
+it.each(REVISIONS)(
+  "servers of %s see nothing wrong",
+  async (revision) => {
+    const report = await runClients(revision);
+    expect(report.losses).toEqual([]);
+    expect(report.through).toBe(report.scored);
+    expect(isGood(report)).toBe(true);
+    expect(readTable(PAGE), "run `npm run conformance -- --write`").toContain(printRow(report));
+  },
+  RUN_TIMEOUT_MS * 2,
+);
