@@ -26,6 +26,7 @@ import { hashPolicy } from "./policy/print.ts";
 import type { ActivePolicy } from "./revision/revision-index.ts";
 import { listServers, putServer } from "./revision/server.ts";
 import { readGeneration } from "./store/generation.ts";
+import { tellDrift } from "./tell-drift.ts";
 import { askServer } from "./upstream/ask-server.ts";
 import { collectTools, LIST_TIMEOUT_MS, type ServerListing } from "./upstream/list-tools.ts";
 import { type ChildExit, createChildEnvironment } from "./upstream/stdio-upstream.ts";
@@ -161,13 +162,10 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
     classes: {},
     now: () => folder.clock.now(),
     list,
-    onObserved: ({ isFirst, accepted, changed, added }) => {
-      if (isFirst) log.info("tools.accepted", `The first list of \`${server}\` is accepted: ${accepted.length} tools.`);
-      else
-        log.warn(
-          "tools.drifted",
-          `Tools of \`${server}\` are quarantined: ${changed.length} changed, ${added.length} new. See \`sallyport server diff ${server}\`.`,
-        );
+    onObserved: (observation) => {
+      tellDrift({ folder, log, server, serverId: id }, observation).catch((error: unknown) =>
+        log.warn("tools.untold", error instanceof Error ? error.message : "an unknown fault", { server }),
+      );
     },
     onFailed: (message) => log.warn("server.unavailable", `The tools of \`${server}\` can't be listed: ${message}`),
   });
@@ -193,6 +191,7 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
   await face.drained(DRAIN_TIMEOUT_MS);
   const asked = link.child.isRunning;
   const exit = await link.child.stop();
+  tools.close();
   stopWatching();
   await stopUpkeep();
   return tellExit(exit, asked, log);

@@ -6,13 +6,14 @@ import type { ServerConfig } from "./config/config.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { Endpoint } from "./gateway/desk.ts";
 import { createServedTools } from "./gateway/served-tools.ts";
+import { wordsOf } from "./gateway/spend.ts";
 import type { Log } from "./observe/log.ts";
 import { listServers } from "./revision/server.ts";
+import { tellDrift } from "./tell-drift.ts";
 import { createAddressGuard, resolveBySystem } from "./upstream/address-guard.ts";
 import { createCredentialScan, MAX_SECRETS } from "./upstream/credential-scan.ts";
 import { createHttpUpstream } from "./upstream/http-upstream.ts";
 import { listServerTools } from "./upstream/list-tools.ts";
-import type { Observation } from "./upstream/observe-list.ts";
 import { listServerSecrets } from "./upstream/server-secrets.ts";
 import type { EraVerdict } from "./upstream/server-session.ts";
 
@@ -53,7 +54,10 @@ export class EndpointTable {
     this.endpoints.clear();
     for (const { endpoint } of next.values()) this.endpoints.set(endpoint.id, endpoint);
     for (const { endpoint } of next.values()) this.endpoints.set(endpoint.name, endpoint);
-    for (const { endpoint } of closing) void endpoint.upstream.close();
+    for (const { endpoint } of closing) {
+      endpoint.tools.close();
+      void endpoint.upstream.close();
+    }
     for (const { endpoint } of next.values()) void this.#lookAt(endpoint);
   }
 
@@ -80,7 +84,10 @@ export class EndpointTable {
       classes: config.classes,
       now: () => clock.now(),
       list,
-      onObserved: (observation) => this.#tell(config.name, observation),
+      onObserved: (observation) => {
+        const teller = { folder: this.#folder, log: this.#log, server: config.name, serverId: id };
+        tellDrift(teller, observation).catch((error: unknown) => this.#log.warn("tools.untold", wordsOf(error), { server: config.name }));
+      },
       onFailed: (message) => this.#log.warn("server.unavailable", `The tools of \`${config.name}\` can't be listed: ${message}`),
     });
     const secrets = new Set([...config.credentials, ...listServerSecrets({ url: config.url, headers: config.headers })]);
@@ -96,22 +103,8 @@ export class EndpointTable {
     };
   }
 
-  #tell(name: string, observation: Observation): void {
-    const { isFirst, accepted, changed, added, missing } = observation;
-    const words = isFirst
-      ? `The first list of \`${name}\` is accepted: ${accepted.length} tools.`
-      : `The tools of \`${name}\` changed: ${changed.length} changed and ${added.length} new ones are quarantined, ${missing.length} are gone.`;
-    this.#log.info(isFirst ? "tools.accepted" : "tools.drifted", words, { server: name });
-    const detail = { accepted: accepted.length, changed: changed.length, added: added.length, missing: missing.length };
-    void this.#folder.store
-      .write(async (batch) => {
-        const action = isFirst ? "tools.accepted" : "tools.drifted";
-        this.#folder.audit.append(batch, { kind: "admin", server: name, actor: "gateway", action, object: name, detail });
-      })
-      .catch(() => undefined);
-  }
-
   async close(): Promise<void> {
+    for (const { endpoint } of this.#served.values()) endpoint.tools.close();
     await Promise.all([...this.#served.values()].map(({ endpoint }) => endpoint.upstream.close()));
   }
 }
