@@ -16,9 +16,12 @@ import { watchHolds } from "./gateway/holds.ts";
 import { wordsOf } from "./gateway/spend.ts";
 import { createListener, listen } from "./http-server.ts";
 import { FailureError, formatFailure } from "./kernel/failure.ts";
+import { createMetrics } from "./list-metrics.ts";
+import { createExposition } from "./observe/exposition.ts";
 import type { Log } from "./observe/log.ts";
 import { loadOperators } from "./policy/operators/registry.ts";
 import { EndpointTable } from "./serve-endpoints.ts";
+import { createMetricsPage, readAdminToken } from "./serve-metrics.ts";
 import { acquireFolder } from "./store/folder-lock.ts";
 import { syncConfig } from "./sync-config.ts";
 import { VERSION } from "./version.ts";
@@ -98,6 +101,7 @@ interface Parts {
 async function serve(parts: Parts): Promise<RunningApp> {
   const { options, folder, config, demo, stoppers, stopAll } = parts;
   const { log, env } = options;
+  const adminToken = readAdminToken(env);
   if (config) await putIntoForce(folder, config);
   await demo?.issue();
   const table = new EndpointTable(folder, VERSION, log);
@@ -117,11 +121,15 @@ async function serve(parts: Parts): Promise<RunningApp> {
   if (host !== "0.0.0.0" && host !== "::") hosts.add(host.includes(":") ? `[${host}]` : host.toLowerCase());
   if (config?.listen.publicUrl !== undefined) hosts.add(new URL(config.listen.publicUrl).host.toLowerCase());
   let draining = false;
-  const server = createListener({ desk, gate: { hosts, endpoints: table.endpoints }, failures }, async () => {
+  const metrics = createMetrics({ desk, folder, endpoints: table.endpoints });
+  stoppers.push(() => metrics.stop());
+  const findObstacle = async (): Promise<string | undefined> => {
     if (draining) return "the gateway is stopping";
     await folder.store.write((batch) => batch.all("select 1"));
     return undefined;
-  });
+  };
+  const face = { desk, gate: { hosts, endpoints: table.endpoints }, failures };
+  const server = createListener(face, findObstacle, createMetricsPage(createExposition(metrics.families), adminToken));
   stoppers.push(() => recordLife(folder, "stop"));
   await recordLife(folder, "start");
   const port = await listen(server, host, options.port ?? config?.listen.port ?? DEFAULT_PORT);

@@ -8,6 +8,7 @@ import { HoldTable } from "./gateway/holds.ts";
 import { RoundTable } from "./gateway/rounds.ts";
 import { SessionTable } from "./gateway/session.ts";
 import type { Log } from "./observe/log.ts";
+import { Meter } from "./observe/meter.ts";
 import { ARGUMENT_PURPOSE } from "./vault/keys.ts";
 import { VERSION } from "./version.ts";
 
@@ -25,6 +26,7 @@ export function createDesk(folder: DataFolder, access: Access, log: Log): Desk {
     sessions: new SessionTable(),
     holds: new HoldTable(),
     active: new ActiveCount(),
+    meter: new Meter(),
     argumentKey: createSecretKey(folder.keys.deriveKey(ARGUMENT_PURPOSE)),
     say: (words) => log.warn("gateway", words),
   };

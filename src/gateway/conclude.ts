@@ -19,6 +19,13 @@ export async function conclude(
   channel: Channel,
   stream: EventStream | undefined,
 ): Promise<void> {
+  const arrivedAt = performance.now();
+  const meter = desk.meter.server(exchange.endpoint.name);
+  // A listen lasts as long as its client wants: its time says nothing of the server.
+  if (exchange.sentAt !== undefined && exchange.subject.kind !== "listen") {
+    meter.upstream.add(arrivedAt - exchange.sentAt);
+    desk.meter.admit.add(exchange.sentAt - exchange.startedAt);
+  }
   let inspected: Inspected;
   try {
     inspected = await inspect(desk, exchange, arrival);
@@ -28,6 +35,8 @@ export async function conclude(
   }
   const current = await isCurrent(desk, exchange);
   settle(desk, exchange, inspected, current ? undefined : "grant_revoked");
+  meter.outcomes.at(inspected.outcome).add((current ? inspected.code : "grant_revoked") ?? "");
+  desk.meter.conclude.add(performance.now() - arrivedAt);
   const message = current ? inspected.message : writeGone(exchange);
   if (stream) {
     stream.push(message);

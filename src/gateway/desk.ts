@@ -6,6 +6,7 @@ import type { KeyObject } from "node:crypto";
 import type { Audit } from "../audit/writer.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Limits } from "../limit/limits.ts";
+import type { Meter } from "../observe/meter.ts";
 import type { Store } from "../store/store.ts";
 import type { CredentialScan } from "../upstream/credential-scan.ts";
 import type { HttpUpstream } from "../upstream/http-upstream.ts";
@@ -42,6 +43,8 @@ export interface Desk {
   readonly sessions: SessionTable;
   readonly holds: HoldTable;
   readonly active: ActiveCount;
+  /** What is counted for whoever watches. */
+  readonly meter: Meter;
   /** Key of the digests of arguments in the log. */
   readonly argumentKey: KeyObject;
   /** Words for people, on stderr; never an argument, a token or an address. */

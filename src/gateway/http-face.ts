@@ -58,6 +58,7 @@ export async function serveHttp(face: HttpFace, server: string, request: Incomin
 
 async function turnAway(face: HttpFace, turned: Turned, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const source = request.socket.remoteAddress ?? "unknown";
+  face.desk.meter.turnedAway.add(turned.reason);
   const headers: Record<string, string> = turned.status === 401 ? { "www-authenticate": challenge(turned.reason) } : {};
   try {
     await face.failures.count({ kind: "authentication", source, reason: turned.reason });

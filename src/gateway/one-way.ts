@@ -35,6 +35,7 @@ async function record(desk: Desk, entry: AuditEntry): Promise<boolean> {
 }
 
 export async function recordRefusal(desk: Desk, who: Who, refusal: Refusal): Promise<void> {
+  desk.meter.server(who.endpoint.name).refused.add(refusal.detail);
   await record(desk, { kind: "envelope", ...describe(who, undefined), decision: "deny", code: "invalid_request", message: refusal.detail });
 }
 
