@@ -9,7 +9,9 @@ import { startUpkeep } from "./audit/upkeep.ts";
 import { createDesk } from "./create-desk.ts";
 import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
 import { type Access, hasChanged, type Look } from "./gateway/access.ts";
+import { ASK_KINDS, type AskRules } from "./gateway/asks.ts";
 import type { Endpoint } from "./gateway/desk.ts";
+import { NO_CAPS } from "./gateway/result-caps.ts";
 import { createServedTools } from "./gateway/served-tools.ts";
 import { createStdioFace } from "./gateway/stdio-face.ts";
 import { createStdioLink } from "./gateway/stdio-link.ts";
@@ -34,6 +36,10 @@ import { type ChildExit, createChildEnvironment } from "./upstream/stdio-upstrea
 const DRAIN_TIMEOUT_MS = 10_000;
 const POLICY_POLL_MS = 1_000;
 
+/** Whoever wraps a server of their own lets it ask, and their client knows it by its name. */
+const OWN_ASKS: AskRules = { kinds: new Set(ASK_KINDS), label: undefined };
+const NO_ASKS: AskRules = { kinds: new Set(), label: undefined };
+
 export interface RunOptions {
   readonly policyFile: string;
   readonly server: string;
@@ -42,6 +48,8 @@ export interface RunOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** False: the server may ask nothing of its client. */
+  readonly asks?: boolean | undefined;
   readonly log: Log;
   readonly input: NodeJS.ReadableStream;
   readonly output: NodeJS.WritableStream;
@@ -169,7 +177,17 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
     },
     onFailed: (message) => log.warn("server.unavailable", `The tools of \`${server}\` can't be listed: ${message}`),
   });
-  const endpoint: Endpoint = { id, name: server, upstream: link, tools, scan: undefined, extraMeta: [], recordsValues: false };
+  const endpoint: Endpoint = {
+    id,
+    name: server,
+    upstream: link,
+    tools,
+    scan: undefined,
+    results: NO_CAPS,
+    asks: options.asks === false ? NO_ASKS : OWN_ASKS,
+    extraMeta: [],
+    recordsValues: false,
+  };
   const desk = createDesk(folder, access, log);
   const { input, output } = options;
   const face = createStdioFace({

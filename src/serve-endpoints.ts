@@ -4,7 +4,9 @@
  */
 import type { ServerConfig } from "./config/config.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { isAskKind } from "./gateway/asks.ts";
 import type { Endpoint } from "./gateway/desk.ts";
+import { createCaps } from "./gateway/result-caps.ts";
 import { createServedTools } from "./gateway/served-tools.ts";
 import { wordsOf } from "./gateway/spend.ts";
 import type { Log } from "./observe/log.ts";
@@ -98,6 +100,8 @@ export class EndpointTable {
       upstream,
       tools,
       scan: scan.isEmpty ? undefined : scan,
+      results: createCaps(config.results),
+      asks: { kinds: new Set(config.asks.filter(isAskKind)), label: config.name },
       extraMeta: config.meta,
       recordsValues: config.recordsValues,
     };

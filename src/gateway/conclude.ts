@@ -55,7 +55,7 @@ async function isCurrent(desk: Desk, exchange: Exchange): Promise<boolean> {
 }
 
 function settle(desk: Desk, exchange: Exchange, inspected: Inspected, droppedAs: string | undefined): void {
-  const facts: OutcomeFacts = { outcome: inspected.outcome, code: droppedAs ?? inspected.code };
+  const facts: OutcomeFacts = { outcome: inspected.outcome, code: droppedAs ?? inspected.code, detail: inspected.detail };
   const { reservation } = exchange;
   desk.store
     .write(async (batch) => {
