@@ -65,7 +65,7 @@ describe("types of content", () => {
     const { answer, outcome } = await ask("small", result);
     expect(answer.text).toContain(`"result":${result}}`);
     expect(outcome).toMatchObject({ outcome: "ok" });
-    expect(outcome["code"]).toBeUndefined();
+    expect(outcome["code"]).toBeNull();
   });
 
   test.each([
