@@ -79,7 +79,9 @@ const PHRASES: readonly (readonly [FindingKind, RegExp])[] = [
 const ENCODED = /[A-Za-z0-9+/_-]{80,}={0,2}|(?:\\u[0-9a-f]{4}){8,}|(?:\\x[0-9a-f]{2}){8,}|(?:&#x?[0-9a-f]{2,6};){8,}/gi;
 
 const PLAIN = /^[\t\n\r -~]*$/;
-const PICTURE = /[\p{Extended_Pictographic}\p{Emoji}\p{So}\p{Sm}\u{1f3fb}-\u{1f3ff}\ufe0f]/u;
+/** What a selector of its look may stand behind, and what is joined to others of its kind. */
+const PICTURE = /[\p{Emoji}\p{So}\p{Sm}]/u;
+const JOINED = /\p{Extended_Pictographic}|\p{Emoji_Modifier}|\ufe0f/u;
 /** Writing systems in which joiners are spelling, and right-to-left ones in which marks are. */
 const JOINING =
   /[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Gujarati}\p{Script=Gurmukhi}\p{Script=Kannada}\p{Script=Malayalam}\p{Script=Oriya}\p{Script=Tamil}\p{Script=Telugu}\p{Script=Sinhala}\p{Script=Khmer}\p{Script=Myanmar}\p{Script=Mongolian}]/u;
@@ -157,7 +159,7 @@ function judgeCharacter(character: string, point: number, before: string, after:
   if ((point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069)) return "bidi";
   if (point === 0x200e || point === 0x200f || point === 0x061c) return readsBack ? undefined : "bidi";
   if (point === 0xfe0f || point === 0xfe0e) return PICTURE.test(before) ? undefined : "invisible";
-  if (point === 0x200d && PICTURE.test(before) && PICTURE.test(after)) return undefined;
+  if (point === 0x200d && JOINED.test(before) && JOINED.test(after)) return undefined;
   if ((point === 0x200c || point === 0x200d) && JOINING.test(before)) return undefined;
   return MEANINGLESS.test(character) ? "unassigned" : "invisible";
 }

@@ -20,7 +20,11 @@ beforeAll(async () => {
   both = await startModernServer({ legacy: "stateless" });
   const allow = { version: "1", default: "allow" };
   gateway = await startGateway({
-    servers: { everything: { url: everything.url }, modern: { url: modern.url }, both: { url: both.url } },
+    servers: {
+      everything: { url: everything.url, asks: ["sampling", "elicitation", "roots"] },
+      modern: { url: modern.url },
+      both: { url: both.url },
+    },
     policies: {
       everything: { server: "everything", document: allow },
       modern: { server: "modern", document: allow },

@@ -17,6 +17,7 @@ describe("characters", () => {
     ["an empty Hangul letter", "a\u3164b", "invisible", ["U+3164"]],
     ["bytes in variation selectors", "x\u{e0101}\u{e0102}", "invisible", ["U+E0101", "U+E0102"]],
     ["a joiner between letters", "us\u200der", "invisible", ["U+200D"]],
+    ["bits in selectors", "❤\ufe0f\ufe0e\ufe0f", "invisible", ["U+FE0E", "U+FE0F"]],
     ["an override of the direction", "exe\u202etxt.", "bidi", ["U+202E"]],
     ["an isolate", "a\u2066b\u2069", "bidi", ["U+2066", "U+2069"]],
     ["a mark of direction among Latin letters", "a\u200eb", "bidi", ["U+200E"]],
