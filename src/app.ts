@@ -18,9 +18,12 @@ import type { Gate } from "./gateway/identify.ts";
 import { wordsOf } from "./gateway/spend.ts";
 import { createListener, listen } from "./http-server.ts";
 import { FailureError, formatFailure } from "./kernel/failure.ts";
+import { createMetrics } from "./list-metrics.ts";
+import { createExposition } from "./observe/exposition.ts";
 import type { Log } from "./observe/log.ts";
 import { loadOperators } from "./policy/operators/registry.ts";
 import { EndpointTable } from "./serve-endpoints.ts";
+import { createMetricsPage, readAdminToken } from "./serve-metrics.ts";
 import { acquireFolder } from "./store/folder-lock.ts";
 import { syncConfig } from "./sync-config.ts";
 import { VERSION } from "./version.ts";
@@ -100,6 +103,7 @@ interface Parts {
 async function serve(parts: Parts): Promise<RunningApp> {
   const { options, folder, config, demo, stoppers, stopAll } = parts;
   const { log, env } = options;
+  const adminToken = readAdminToken(env);
   if (config) await putIntoForce(folder, config);
   await demo?.issue();
   const table = new EndpointTable(folder, VERSION, log, env);
@@ -127,11 +131,14 @@ async function serve(parts: Parts): Promise<RunningApp> {
       return login.signIn;
     },
   };
-  const server = createListener({ desk, gate, failures }, async () => {
+  const metrics = createMetrics({ desk, folder, endpoints: table.endpoints });
+  stoppers.push(() => metrics.stop());
+  const findObstacle = async (): Promise<string | undefined> => {
     if (draining) return "the gateway is stopping";
     await folder.store.write((batch) => batch.all("select 1"));
     return undefined;
-  });
+  };
+  const server = createListener({ desk, gate, failures }, findObstacle, createMetricsPage(createExposition(metrics.families), adminToken));
   stoppers.push(() => recordLife(folder, "stop"));
   await recordLife(folder, "start");
   const port = await listen(server, host, options.port ?? config?.listen.port ?? DEFAULT_PORT);

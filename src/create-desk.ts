@@ -9,6 +9,7 @@ import { RoundTable } from "./gateway/rounds.ts";
 import { SessionTable } from "./gateway/session.ts";
 import { SseTable } from "./gateway/sse-face.ts";
 import type { Log } from "./observe/log.ts";
+import { Meter } from "./observe/meter.ts";
 import { ARGUMENT_PURPOSE } from "./vault/keys.ts";
 import { VERSION } from "./version.ts";
 
@@ -27,6 +28,7 @@ export function createDesk(folder: DataFolder, access: Access, log: Log): Desk {
     sse: new SseTable(),
     holds: new HoldTable(),
     active: new ActiveCount(),
+    meter: new Meter(),
     argumentKey: createSecretKey(folder.keys.deriveKey(ARGUMENT_PURPOSE)),
     say: (words) => log.warn("gateway", words),
   };

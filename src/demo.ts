@@ -124,6 +124,8 @@ function createConfig(port: number): Config {
         networkAllow: ["127.0.0.1/32"],
         classes: {},
         tools: "accept",
+        results: { maxBytes: undefined, maxDepth: undefined, timeoutSeconds: undefined, types: undefined },
+        asks: [],
         meta: [],
         recordsValues: false,
       },

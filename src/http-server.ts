@@ -1,12 +1,13 @@
 /**
  * The one listener: `/mcp/<server>` goes to the gateway, `/healthz` says that the process lives, `/readyz` whether it can
- * decide. Bounded in headers and time; a stop closes what is idle and waits for what is not.
+ * decide, `/metrics` what it counts. Bounded in headers and time; a stop closes what is idle and waits for what is not.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { sendJson } from "./gateway/http-channel.ts";
 import { type HttpFace, sendProblem, serveHttp } from "./gateway/http-face.ts";
 import { METADATA_PATH, serveMetadata } from "./gateway/protected-resource.ts";
 import { FailureError } from "./kernel/failure.ts";
+import type { ServeMetrics } from "./serve-metrics.ts";
 
 export const MAX_HEADER_BYTES: number = 32 * 1024;
 export const HEADERS_TIMEOUT_MS = 15_000;
@@ -17,8 +18,9 @@ export const IDLE_TIMEOUT_MS = 75_000;
 export type FindObstacle = () => Promise<string | undefined>;
 
 const GATEWAY_PATH = /^\/mcp\/([A-Za-z0-9-]{1,64})\/?(?:\?.*)?$/;
+const METRICS_PATH = /^\/metrics(?:\?.*)?$/;
 
-export function createListener(face: HttpFace, findObstacle: FindObstacle): Server {
+export function createListener(face: HttpFace, findObstacle: FindObstacle, serveMetrics: ServeMetrics): Server {
   const options = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
   return createServer({ ...options, keepAliveTimeout: IDLE_TIMEOUT_MS }, (request, response) => {
     const url = request.url ?? "/";
@@ -26,6 +28,7 @@ export function createListener(face: HttpFace, findObstacle: FindObstacle): Serv
     const described = server === undefined && METADATA_PATH.exec(url)?.[1];
     if (server !== undefined) void serveHttp(face, server, request, response);
     else if (described) describeServer(face, described, request, response);
+    else if (METRICS_PATH.test(url)) serveMetrics(request, response);
     else serveHealth(request, response, findObstacle);
   });
 }

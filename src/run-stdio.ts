@@ -9,7 +9,9 @@ import { startUpkeep } from "./audit/upkeep.ts";
 import { createDesk } from "./create-desk.ts";
 import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
 import { type Access, hasChanged, type Look } from "./gateway/access.ts";
+import { ASK_KINDS, type AskRules } from "./gateway/asks.ts";
 import type { Endpoint } from "./gateway/desk.ts";
+import { NO_CAPS } from "./gateway/result-caps.ts";
 import { createServedTools } from "./gateway/served-tools.ts";
 import { createStdioFace } from "./gateway/stdio-face.ts";
 import { createStdioLink } from "./gateway/stdio-link.ts";
@@ -26,12 +28,17 @@ import { hashPolicy } from "./policy/print.ts";
 import type { ActivePolicy } from "./revision/revision-index.ts";
 import { listServers, putServer } from "./revision/server.ts";
 import { readGeneration } from "./store/generation.ts";
+import { tellDrift } from "./tell-drift.ts";
 import { askServer } from "./upstream/ask-server.ts";
 import { type ChildExit, createChildEnvironment } from "./upstream/channel/child-process.ts";
 import { collectTools, LIST_TIMEOUT_MS, type ServerListing } from "./upstream/list-tools.ts";
 
 const DRAIN_TIMEOUT_MS = 10_000;
 const POLICY_POLL_MS = 1_000;
+
+/** Whoever wraps a server of their own lets it ask, and their client knows it by its name. */
+const OWN_ASKS: AskRules = { kinds: new Set(ASK_KINDS), label: undefined };
+const NO_ASKS: AskRules = { kinds: new Set(), label: undefined };
 
 export interface RunOptions {
   readonly policyFile: string;
@@ -41,6 +48,8 @@ export interface RunOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** False: the server may ask nothing of its client. */
+  readonly asks?: boolean | undefined;
   readonly log: Log;
   readonly input: NodeJS.ReadableStream;
   readonly output: NodeJS.WritableStream;
@@ -159,17 +168,24 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
     classes: {},
     now: () => folder.clock.now(),
     list,
-    onObserved: ({ isFirst, accepted, changed, added }) => {
-      if (isFirst) log.info("tools.accepted", `The first list of \`${server}\` is accepted: ${accepted.length} tools.`);
-      else
-        log.warn(
-          "tools.drifted",
-          `Tools of \`${server}\` are quarantined: ${changed.length} changed, ${added.length} new. See \`sallyport server diff ${server}\`.`,
-        );
+    onObserved: (observation) => {
+      tellDrift({ folder, log, server, serverId: id }, observation).catch((error: unknown) =>
+        log.warn("tools.untold", error instanceof Error ? error.message : "an unknown fault", { server }),
+      );
     },
     onFailed: (message) => log.warn("server.unavailable", `The tools of \`${server}\` can't be listed: ${message}`),
   });
-  const endpoint: Endpoint = { id, name: server, upstream: link, tools, scan: undefined, extraMeta: [], recordsValues: false };
+  const endpoint: Endpoint = {
+    id,
+    name: server,
+    upstream: link,
+    tools,
+    scan: undefined,
+    results: NO_CAPS,
+    asks: options.asks === false ? NO_ASKS : OWN_ASKS,
+    extraMeta: [],
+    recordsValues: false,
+  };
   const desk = createDesk(folder, access, log);
   const { input, output } = options;
   const face = createStdioFace({
@@ -191,6 +207,7 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
   await face.drained(DRAIN_TIMEOUT_MS);
   const asked = link.child.isRunning;
   const exit = await link.child.stop();
+  tools.close();
   stopWatching();
   await stopUpkeep();
   return tellExit(exit, asked, log);

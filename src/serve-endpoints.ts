@@ -4,10 +4,14 @@
  */
 import type { ServerConfig } from "./config/config.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { isAskKind } from "./gateway/asks.ts";
 import type { Endpoint } from "./gateway/desk.ts";
+import { createCaps } from "./gateway/result-caps.ts";
 import { createServedTools } from "./gateway/served-tools.ts";
+import { wordsOf } from "./gateway/spend.ts";
 import type { Log } from "./observe/log.ts";
 import { listServers } from "./revision/server.ts";
+import { tellDrift } from "./tell-drift.ts";
 import { createAddressGuard, resolveBySystem } from "./upstream/address-guard.ts";
 import { createBridgedUpstream } from "./upstream/bridged-upstream.ts";
 import { createStdioServer } from "./upstream/channel/server.ts";
@@ -18,7 +22,6 @@ import { createHttpUpstream, type HttpUpstream } from "./upstream/http-upstream.
 import { createLegacyFront } from "./upstream/legacy-front.ts";
 import { listServerTools } from "./upstream/list-tools.ts";
 import { createModernFront } from "./upstream/modern-front.ts";
-import type { Observation } from "./upstream/observe-list.ts";
 import { listServerSecrets } from "./upstream/server-secrets.ts";
 import type { EraVerdict } from "./upstream/server-session.ts";
 
@@ -68,6 +71,7 @@ export class EndpointTable {
   }
 
   #close(endpoint: Endpoint): void {
+    endpoint.tools.close();
     const closing = endpoint.upstream.close().finally(() => void this.#closing.delete(closing));
     this.#closing.add(closing);
   }
@@ -102,7 +106,10 @@ export class EndpointTable {
       classes: config.classes,
       now: () => clock.now(),
       list,
-      onObserved: (observation) => this.#tell(config.name, observation),
+      onObserved: (observation) => {
+        const teller = { folder: this.#folder, log: this.#log, server: config.name, serverId: id };
+        tellDrift(teller, observation).catch((error: unknown) => this.#log.warn("tools.untold", wordsOf(error), { server: config.name }));
+      },
       onFailed: (message) => this.#log.warn("server.unavailable", `The tools of \`${config.name}\` can't be listed: ${message}`),
     });
     const upstream = createBridgedUpstream({
@@ -125,6 +132,8 @@ export class EndpointTable {
       upstream,
       tools,
       scan: scan.isEmpty ? undefined : scan,
+      results: createCaps(config.results),
+      asks: { kinds: new Set(config.asks.filter(isAskKind)), label: config.name },
       extraMeta: config.meta,
       recordsValues: config.recordsValues,
     };
@@ -142,22 +151,8 @@ export class EndpointTable {
     return createStdioServer({ ...command, name, ownEnv: this.#env, secrets, clientInfo, log: this.#log });
   }
 
-  #tell(name: string, observation: Observation): void {
-    const { isFirst, accepted, changed, added, missing } = observation;
-    const words = isFirst
-      ? `The first list of \`${name}\` is accepted: ${accepted.length} tools.`
-      : `The tools of \`${name}\` changed: ${changed.length} changed and ${added.length} new ones are quarantined, ${missing.length} are gone.`;
-    this.#log.info(isFirst ? "tools.accepted" : "tools.drifted", words, { server: name });
-    const detail = { accepted: accepted.length, changed: changed.length, added: added.length, missing: missing.length };
-    void this.#folder.store
-      .write(async (batch) => {
-        const action = isFirst ? "tools.accepted" : "tools.drifted";
-        this.#folder.audit.append(batch, { kind: "admin", server: name, actor: "gateway", action, object: name, detail });
-      })
-      .catch(() => undefined);
-  }
-
   async close(): Promise<void> {
+    for (const { endpoint } of this.#served.values()) endpoint.tools.close();
     await Promise.all([...[...this.#served.values()].map(({ endpoint }) => endpoint.upstream.close()), ...this.#closing]);
   }
 }

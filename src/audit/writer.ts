@@ -36,6 +36,8 @@ export interface Audit {
   readonly committed: number;
   /** Entries that no checkpoint covers yet, as far as this process has seen. */
   readonly unsigned: number;
+  /** Entries of the log, as far as this process knows. */
+  readonly size: number;
   readonly signer: NoteSigner;
   /** The public key as `audit key` prints it. */
   readonly publicKey: string;
@@ -187,6 +189,9 @@ export function createAudit(options: AuditOptions): Audit {
     },
     get unsigned() {
       return head ? head.size - head.signedSize : 0;
+    },
+    get size() {
+      return head?.size ?? 0;
     },
     signer,
     publicKey,

@@ -62,6 +62,8 @@ export interface RunChoice {
   readonly dataDir: string | undefined;
   readonly command: string;
   readonly args: readonly string[];
+  /** False: the server may ask nothing of its client. */
+  readonly asks?: boolean | undefined;
   readonly log: Log;
 }
 

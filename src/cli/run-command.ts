@@ -9,6 +9,7 @@ interface RunFlags {
   readonly server?: string;
   readonly identity?: string;
   readonly data?: string;
+  readonly asks?: boolean;
 }
 
 /** A server's name from a policy's file name: lower case, digits and dashes. */
@@ -32,6 +33,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     .option("--server <name>", "what the server is called; left out: the policy's file name")
     .option("--identity <who>", "whose calls these are; left out: the system's user")
     .option("-d, --data <dir>", "data folder; left out: the platform's")
+    .option("--no-asks", "the server may ask nothing of its client: no samples, no forms, no folders")
     .argument("<command...>", "the server's command, after --")
     .passThroughOptions()
     .addHelpText(
@@ -51,7 +53,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
           hint: "Set another one with `--server`.",
         });
       }
-      const { policy: policyFile, identity, data: dataDir } = flags;
-      context.exit(await context.ports.runStdio({ policyFile, server, identity, dataDir, command: command ?? "", args, log }));
+      const { policy: policyFile, identity, data: dataDir, asks } = flags;
+      context.exit(await context.ports.runStdio({ policyFile, server, identity, dataDir, command: command ?? "", args, asks, log }));
     });
 }

@@ -1,27 +1,21 @@
 /** `sallyport server …`: the servers of a data folder, their pinned tools, what differs, and accepting it. */
 import type { Command } from "commander";
 import { FailureError } from "../kernel/failure.ts";
-import { printJson } from "../kernel/json.ts";
+import { type JsonObject, toJson } from "../kernel/json.ts";
+import { revealText } from "../kernel/reveal-text.ts";
 import { listServers, type ServerRecord } from "../revision/server.ts";
 import { acceptTools } from "../upstream/accept-tools.ts";
-import { diffTools, type ToolDifference } from "../upstream/diff-tools.ts";
+import { describeFinding, listKinds } from "../upstream/definition-findings.ts";
+import { diffTools, listToolFindings, type ToolDifference } from "../upstream/diff-tools.ts";
 import { readStoredServer, type StoredTool } from "../upstream/tables.ts";
 import { actorOf, addFolderFlags, type FolderFlags, printTable, withFolder } from "./folder-flags.ts";
 import type { OpenFolder } from "./ports.ts";
+import { printDifference, printDifferenceJson, STATE_WORDS } from "./print-difference.ts";
 import { type CommandContext, EXIT_NO } from "./run-cli.ts";
 
 interface AcceptFlags extends FolderFlags {
   readonly all?: boolean;
 }
-
-const STATE_WORDS: Readonly<Record<StoredTool["state"], string>> = {
-  accepted: "accepted",
-  changed: "quarantined: changed since it was accepted",
-  new: "quarantined: new",
-  missing: "no longer listed",
-  duplicate: "quarantined: listed twice",
-  unusable: "quarantined: unusable",
-};
 
 export function addServerCommands(program: Command, context: CommandContext): void {
   const { ports } = context;
@@ -99,6 +93,7 @@ async function tools({ ports }: CommandContext, folder: OpenFolder, name: string
       class: tool.class,
       risk: tool.risk,
       findings: tool.findings,
+      noticed: listToolFindings(tool),
     }));
     ports.terminal.out(`${JSON.stringify(rows)}\n`);
     return;
@@ -108,36 +103,45 @@ async function tools({ ports }: CommandContext, folder: OpenFolder, name: string
     return;
   }
   const rows = stored.tools.map((tool) => [
-    tool.name,
+    revealText(tool.name),
     tool.accepted?.hash.slice(0, 12) ?? "-",
-    STATE_WORDS[tool.state] + (tool.reason === "" ? "" : ` (${tool.reason})`),
+    STATE_WORDS[tool.state] + (tool.reason === "" ? "" : ` (${revealText(tool.reason)})`),
   ]);
   ports.terminal.out(printTable(["TOOL", "HASH", "STATE"], rows));
-}
-
-function printDifference(difference: ToolDifference): string {
-  const lines = [`${difference.name}: ${STATE_WORDS[difference.state]}${difference.reason === "" ? "" : ` (${difference.reason})`}`];
-  for (const { pointer, before, after } of difference.changes) {
-    if (before !== undefined) lines.push(`  - ${pointer === "" ? "/" : pointer}: ${printJson(before)}`);
-    if (after !== undefined) lines.push(`  + ${pointer === "" ? "/" : pointer}: ${printJson(after)}`);
-  }
-  if (difference.isCut) lines.push("  … and more");
-  return `${lines.join("\n")}\n`;
+  const noticed = stored.tools.flatMap((tool) =>
+    listToolFindings(tool).map((finding) => `${revealText(tool.name)} ${describeFinding(finding)}`),
+  );
+  for (const line of noticed) ports.terminal.out(`${line}\n`);
 }
 
 async function diff(context: CommandContext, folder: OpenFolder, name: string, flags: FolderFlags): Promise<void> {
   const { terminal } = context.ports;
   const server = await findServer(folder, name);
-  const differences = diffTools((await readStoredServer(folder.store.query, server.id)).tools);
-  if (flags.json) {
-    const changes = (difference: ToolDifference) =>
-      `[${difference.changes.map((change) => `{"pointer":${JSON.stringify(change.pointer)},"before":${change.before === undefined ? "null" : printJson(change.before)},"after":${change.after === undefined ? "null" : printJson(change.after)}}`).join(",")}]`;
-    terminal.out(
-      `[${differences.map((one) => `{"name":${JSON.stringify(one.name)},"state":"${one.state}","changes":${changes(one)}}`).join(",")}]\n`,
-    );
-  } else if (differences.length === 0) terminal.out(`The tools of \`${server.name}\` are as they were accepted.\n`);
+  const stored = await readStoredServer(folder.store.query, server.id);
+  const differences = diffTools(stored.tools, await readOtherTools(folder, server));
+  if (flags.json) terminal.out(`[${differences.map(printDifferenceJson).join(",")}]\n`);
+  else if (differences.length === 0) terminal.out(`The tools of \`${server.name}\` are as they were accepted.\n`);
   else for (const difference of differences) terminal.out(printDifference(difference));
   if (differences.length > 0) context.exit(EXIT_NO);
+}
+
+/** What the other servers of the folder list: a tool may have moved. */
+async function readOtherTools(folder: OpenFolder, server: ServerRecord): Promise<ReadonlyMap<string, readonly StoredTool[]>> {
+  const others = new Map<string, readonly StoredTool[]>();
+  for (const other of await listServers(folder.store.query)) {
+    if (other.id !== server.id) others.set(other.name, (await readStoredServer(folder.store.query, other.id)).tools);
+  }
+  return others;
+}
+
+/** What was accepted, as far as the record holds it: never a text of the server's. */
+function describeAccepted(differences: readonly ToolDifference[], name: string): JsonObject {
+  const difference = differences.find((one) => one.name === name);
+  return toJson({
+    hash: difference?.pendingHash,
+    verdict: difference?.verdict,
+    findings: difference && difference.findings.length > 0 ? listKinds(difference.findings) : undefined,
+  }) as JsonObject;
 }
 
 async function accept(
@@ -158,18 +162,26 @@ async function accept(
   const server = await findServer(folder, name);
   const by = actorOf(context.ports);
   const acceptance = await folder.store.write(async (batch) => {
+    const before = diffTools((await readStoredServer(batch, server.id)).tools);
     const done = await acceptTools(batch, server.id, flags.all ? "all" : names, { by, nowMs: folder.clock.now() });
     for (const tool of [...done.accepted, ...done.removed]) {
       const action = done.accepted.includes(tool) ? "tool.accepted" : "tool.forgotten";
-      folder.audit.append(batch, { kind: "admin", server: server.name, actor: by, action, object: tool });
+      folder.audit.append(batch, {
+        kind: "admin",
+        server: server.name,
+        actor: by,
+        action,
+        object: tool,
+        detail: describeAccepted(before, tool),
+      });
     }
     return done;
   });
   if (flags.json) terminal.out(`${JSON.stringify(acceptance)}\n`);
   else {
-    for (const tool of acceptance.accepted) terminal.out(`accepted   ${tool}\n`);
-    for (const tool of acceptance.removed) terminal.out(`forgotten  ${tool}\n`);
-    for (const { name: tool, reason } of acceptance.refused) terminal.err(`not accepted: ${tool}: ${reason}\n`);
+    for (const tool of acceptance.accepted) terminal.out(`accepted   ${revealText(tool)}\n`);
+    for (const tool of acceptance.removed) terminal.out(`forgotten  ${revealText(tool)}\n`);
+    for (const { name: tool, reason } of acceptance.refused) terminal.err(`not accepted: ${revealText(tool)}: ${reason}\n`);
     if (acceptance.accepted.length + acceptance.removed.length + acceptance.refused.length === 0)
       terminal.out("There was nothing to accept.\n");
   }

@@ -75,6 +75,8 @@ function buildServer(name: string, server: Json, replaced: ConfigParts["replaced
     networkAllow: listTexts(readMember(memberObject(server, "network"), "allow")),
     classes: mapTexts(memberObject(server, "classes")) as Record<string, ToolClass>,
     tools: textOf(server, "tools") === "review" ? "review" : "accept",
+    results: buildResults(memberObject(server, "results")),
+    asks: listTexts(isJsonObject(server) ? readMember(server, "asks") : undefined),
     meta: listTexts(isJsonObject(server) ? readMember(server, "meta") : undefined),
     recordsValues: textOf(memberObject(server, "audit"), "arguments") === "values",
   };
@@ -95,6 +97,20 @@ function buildCommand(upstream: JsonObject, folder: string): CommandConfig | und
     env: mapTexts(memberObject(upstream, "env")),
     cwd: path.resolve(folder, textOf(upstream, "cwd") ?? "."),
     process: textOf(upstream, "process") === "session" ? "session" : "server",
+  };
+}
+
+function buildResults(results: JsonObject): ServerConfig["results"] {
+  const number = (key: string): number | undefined => {
+    const value = readMember(results, key);
+    return typeof value === "number" ? value : undefined;
+  };
+  const types = readMember(results, "types");
+  return {
+    maxBytes: number("maxBytes"),
+    maxDepth: number("maxDepth"),
+    timeoutSeconds: number("timeoutSeconds"),
+    types: types === undefined ? undefined : listTexts(types),
   };
 }
 

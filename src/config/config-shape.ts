@@ -132,6 +132,33 @@ const server: ObjectShape = {
         },
       },
     },
+    results: {
+      kind: "object",
+      description: "What the results of calls, prompts and resources may be; what is beyond is withheld whole.",
+      keys: {
+        maxBytes: { kind: "integer", description: "Bytes of one answer; left out: 32 MiB.", min: 1024, max: 33_554_432 },
+        maxDepth: { kind: "integer", description: "Nesting of one answer, its envelope among it; left out: 128.", min: 8, max: 128 },
+        timeoutSeconds: {
+          kind: "integer",
+          description: "How long a call may take; progress gives it as long again, ten times at most and never over an hour.",
+          min: 1,
+          max: 3_600,
+        },
+        types: {
+          kind: "list",
+          description:
+            "Types of content that may come back; left out: all. Structured content counts as `text`, what is read of a resource as `resource`.",
+          items: { kind: "text", description: "A type of content.", choices: ["text", "image", "audio", "resource", "resource_link"] },
+          max: MAX_LIST,
+        },
+      },
+    },
+    asks: {
+      kind: "list",
+      description: "What the server may ask of the people and models behind its clients; left out: nothing.",
+      items: { kind: "text", description: "A kind of question.", choices: ["sampling", "elicitation", "roots"] },
+      max: MAX_LIST,
+    },
     meta: {
       kind: "list",
       description: "Keys of a client's `_meta` that reach this server, besides trace and progress.",

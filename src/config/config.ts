@@ -28,6 +28,15 @@ export interface ServerConfig {
   readonly networkAllow: readonly string[];
   readonly classes: Readonly<Record<string, ToolClass>>;
   readonly tools: "accept" | "review";
+  /** Caps of its results; what is left out has the gateway's own bound, `types` lets all pass. */
+  readonly results: {
+    readonly maxBytes: number | undefined;
+    readonly maxDepth: number | undefined;
+    readonly timeoutSeconds: number | undefined;
+    readonly types: readonly string[] | undefined;
+  };
+  /** What the server may ask of clients: `sampling`, `elicitation`, `roots`. */
+  readonly asks: readonly string[];
   /** Further keys of a client's `_meta` that reach the server. */
   readonly meta: readonly string[];
   /** Whether the values of arguments are on record; else their names and a digest. */

@@ -7,6 +7,10 @@ import { type Answer, DEFAULT_ANSWER_LIMIT_BYTES, type ErrorAnswer, peekAnswerId
 import { type SseItem, SseParser } from "../mcp/sse.ts";
 import type { AnswerSink, OpenExchange, UpstreamFault } from "../upstream/http-upstream.ts";
 
+/** Why an answer could not be looked over, as the reader says it. */
+const TOO_LARGE = "too large";
+const TOO_DEEP = "the nesting is too deep";
+
 /** How long a stream may stay open that has brought its answer. */
 export const ANSWERED_LINGER_MS = 500;
 
@@ -16,14 +20,16 @@ export type Arrival =
   | { readonly kind: "accepted" }
   | { readonly kind: "fault"; readonly code: ArrivalFault; readonly sent: "not_sent" | "unknown"; readonly status: number | undefined };
 
-export type ArrivalFault = UpstreamFault["reason"] | "not_found" | "login_required" | "refused" | "not_mcp" | "no_answer";
+export type ArrivalFault = UpstreamFault["reason"] | "not_found" | "login_required" | "refused" | "not_mcp" | "no_answer" | "too_deep";
 
 export interface RelayPorts {
+  /** What an answer may be at most; left out: the bounds of every answer. */
+  readonly limits?: { readonly maxBytes: number; readonly maxDepth: number } | undefined;
   /** Our id of the request; undefined: no answer is awaited (a stream of the server's own, a notification). */
   readonly upstreamId: number | undefined;
   onStart(status: number, headers: IncomingHttpHeaders, kind: "json" | "events" | "none"): void;
   /** A request or notification of the server's; false asks for a pause. */
-  onMessage(bytes: Buffer, kind: "request" | "notification"): boolean;
+  onMessage(bytes: Buffer, kind: "request" | "notification", method: string): boolean;
   onArrival(arrival: Arrival): void;
   /** A stream of events ended before its answer; true: somebody goes on with it. */
   onCut?(relay: AnswerRelay): boolean;
@@ -38,6 +44,7 @@ function isForUs(answer: ResultAnswer | ErrorAnswer, upstreamId: number): boolea
 
 export class AnswerRelay implements AnswerSink {
   readonly #ports: RelayPorts;
+  readonly #limits: { readonly limitBytes: number; readonly maxDepth?: number };
   #chunks: Buffer[] = [];
   #bytes = 0;
   #mode: "json" | "events" | "none" = "none";
@@ -51,6 +58,8 @@ export class AnswerRelay implements AnswerSink {
 
   constructor(ports: RelayPorts) {
     this.#ports = ports;
+    const { maxBytes, maxDepth } = ports.limits ?? {};
+    this.#limits = { limitBytes: maxBytes ?? DEFAULT_ANSWER_LIMIT_BYTES, ...(maxDepth === undefined ? {} : { maxDepth }) };
   }
 
   get arrived(): boolean {
@@ -73,7 +82,7 @@ export class AnswerRelay implements AnswerSink {
     if (this.#mode === "events") return this.#readEvents(chunk);
     if (this.#mode === "none") return true;
     this.#bytes += chunk.length;
-    if (this.#bytes > DEFAULT_ANSWER_LIMIT_BYTES) {
+    if (this.#bytes > this.#limits.limitBytes) {
       this.#fail("too_large");
       this.open?.cancel();
       return true;
@@ -92,7 +101,7 @@ export class AnswerRelay implements AnswerSink {
     if (this.#mode === "json") {
       const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
       this.#chunks = [];
-      if (this.#take(bytes, skimAnswer(bytes)) && this.#arrived) return;
+      if (this.#take(bytes, skimAnswer(bytes, this.#limits)) && this.#arrived) return;
     }
     if (this.#status >= 200 && this.#status < 300 && this.#ports.upstreamId === undefined) return this.#arrive({ kind: "accepted" });
     this.#fail(faultOfStatus(this.#status));
@@ -139,7 +148,7 @@ export class AnswerRelay implements AnswerSink {
     }
     if (item.data.length === 0 || item.event !== "message") return true;
     const bytes = Buffer.from(item.data.buffer, item.data.byteOffset, item.data.byteLength);
-    return this.#take(bytes, skimAnswer(bytes));
+    return this.#take(bytes, skimAnswer(bytes, this.#limits));
   }
 
   /** Sorts one message; false asks for a pause. */
@@ -153,13 +162,24 @@ export class AnswerRelay implements AnswerSink {
         return true;
       case "request":
       case "notification":
-        return this.#ports.onMessage(bytes, answer.kind);
+        return this.#ports.onMessage(bytes, answer.kind, answer.method);
       case "invalid":
         this.#ports.onDropped(answer.reason);
         // One unreadable event may have been the answer: a JSON body certainly was.
+        if (answer.reason === TOO_LARGE || answer.reason === TOO_DEEP)
+          this.#failBeyond(bytes, answer.reason === TOO_LARGE ? "too_large" : "too_deep");
         if (this.#mode === "json") this.#fail("invalid_answer");
         return true;
     }
+  }
+
+  /** An answer of ours that is beyond its bounds will not come again. */
+  #failBeyond(bytes: Buffer, code: "too_large" | "too_deep"): void {
+    const { upstreamId } = this.#ports;
+    if (upstreamId === undefined) return;
+    if (this.#mode !== "json" && peekAnswerId(bytes)?.value !== upstreamId) return;
+    this.#fail(code);
+    if (this.#mode === "events") this.open?.cancel();
   }
 
   /** Ends the wait for an answer that nobody will bring. */

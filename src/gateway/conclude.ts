@@ -18,6 +18,13 @@ export async function conclude(
   channel: Channel,
   stream: AnswerStream | undefined,
 ): Promise<void> {
+  const arrivedAt = performance.now();
+  const meter = desk.meter.server(exchange.endpoint.name);
+  // A listen lasts as long as its client wants: its time says nothing of the server.
+  if (exchange.sentAt !== undefined && exchange.subject.kind !== "listen") {
+    meter.upstream.add(arrivedAt - exchange.sentAt);
+    desk.meter.admit.add(exchange.sentAt - exchange.startedAt);
+  }
   let inspected: Inspected;
   try {
     inspected = await inspect(desk, exchange, arrival);
@@ -27,6 +34,8 @@ export async function conclude(
   }
   const current = await isCurrent(desk, exchange);
   settle(desk, exchange, inspected, current ? undefined : "grant_revoked");
+  meter.outcomes.at(inspected.outcome).add((current ? inspected.code : "grant_revoked") ?? "");
+  desk.meter.conclude.add(performance.now() - arrivedAt);
   const message = current ? inspected.message : writeGone(exchange);
   if (stream) {
     stream.push(message);
@@ -45,7 +54,7 @@ async function isCurrent(desk: Desk, exchange: Exchange): Promise<boolean> {
 }
 
 function settle(desk: Desk, exchange: Exchange, inspected: Inspected, droppedAs: string | undefined): void {
-  const facts: OutcomeFacts = { outcome: inspected.outcome, code: droppedAs ?? inspected.code };
+  const facts: OutcomeFacts = { outcome: inspected.outcome, code: droppedAs ?? inspected.code, detail: inspected.detail };
   const { reservation } = exchange;
   desk.store
     .write(async (batch) => {

@@ -6,12 +6,15 @@ import type { KeyObject } from "node:crypto";
 import type { Audit } from "../audit/writer.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Limits } from "../limit/limits.ts";
+import type { Meter } from "../observe/meter.ts";
 import type { Store } from "../store/store.ts";
 import type { CredentialScan } from "../upstream/credential-scan.ts";
 import type { HttpUpstream } from "../upstream/http-upstream.ts";
 import type { Access } from "./access.ts";
 import type { ActiveCount } from "./active.ts";
+import type { AskRules } from "./asks.ts";
 import type { HoldTable } from "./holds.ts";
+import type { ResultCaps } from "./result-caps.ts";
 import type { RoundTable } from "./rounds.ts";
 import type { ServedTools } from "./served-tools.ts";
 import type { SessionTable } from "./session.ts";
@@ -25,6 +28,10 @@ export interface Endpoint {
   readonly tools: ServedTools;
   /** Finds the server's credentials in what comes back; undefined where there are none. */
   readonly scan: CredentialScan | undefined;
+  /** What its results may be. */
+  readonly results: ResultCaps;
+  /** What it may ask of the people and models behind its clients. */
+  readonly asks: AskRules;
   /** Further keys of a client's `_meta` that reach the server. */
   readonly extraMeta: readonly string[];
   /** Whether the values of arguments are on record; else their names and a digest. */
@@ -44,6 +51,8 @@ export interface Desk {
   readonly sse: SseTable;
   readonly holds: HoldTable;
   readonly active: ActiveCount;
+  /** What is counted for whoever watches. */
+  readonly meter: Meter;
   /** Key of the digests of arguments in the log. */
   readonly argumentKey: KeyObject;
   /** Words for people, on stderr; never an argument, a token or an address. */

@@ -18,6 +18,7 @@ import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import { restrictCapabilities } from "./inspect-opening.ts";
 import { openSessionOf } from "./open-session.ts";
+import { capsOf, startCallClock } from "./result-caps.ts";
 import { resumeUpstream } from "./resume-upstream.ts";
 import { relayServerMessage } from "./server-messages.ts";
 import { sessionHeaders } from "./session.ts";
@@ -38,7 +39,7 @@ export function writeRequestFor(desk: Desk, exchange: Exchange, upstreamId: numb
   const ours = { name: "sallyport", version: desk.version };
   const envelope = claim.era === "modern" && {
     protocolVersion: claim.revision,
-    clientCapabilities: restrictCapabilities(claim.clientCapabilities),
+    clientCapabilities: restrictCapabilities(claim.clientCapabilities, endpoint.asks),
     clientInfo: asData(ours),
     logLevel: claim.logLevel,
   };
@@ -50,7 +51,7 @@ function setOpening(desk: Desk, exchange: Exchange, set: Record<string, Json>): 
   const { params } = exchange.request;
   const requested = params && readMember(params, "protocolVersion");
   set["protocolVersion"] = chooseLegacyRevision(typeof requested === "string" ? requested : "");
-  set["capabilities"] = restrictCapabilities(params && readMember(params, "capabilities"));
+  set["capabilities"] = restrictCapabilities(params && readMember(params, "capabilities"), exchange.endpoint.asks);
   set["clientInfo"] = asData({ name: "sallyport", version: desk.version });
 }
 
@@ -84,10 +85,12 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
   const key = keyOfId(request.id);
   let stream: AnswerStream | undefined;
   let upstreamSession: string | undefined;
+  const caps = capsOf(exchange);
 
   return new Promise((resolve, reject) => {
     const arrive = (arrival: Arrival): void => {
       session?.inFlight.delete(key);
+      clock?.stop();
       conclude(desk, exchange, arrival, withSession(channel), stream).then(resolve, reject);
     };
     const withSession = (to: Channel): Channel => {
@@ -96,6 +99,7 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
     };
     const relay = new AnswerRelay({
       upstreamId,
+      limits: caps,
       onStart(status, answered, kind) {
         exchange.upstreamStatus = status;
         const id = answered["mcp-session-id"];
@@ -104,7 +108,10 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
         // The opening's answer decides about the session, so it is told in one piece.
         if (kind === "events" && request.method !== "initialize") stream = channel.openStream();
       },
-      onMessage: (bytes, kind) => relayServerMessage(desk, exchange, stream, bytes, kind, () => relay.open?.resume()),
+      onMessage(bytes, kind, method) {
+        if (method === "notifications/progress") clock?.extend();
+        return relayServerMessage(desk, exchange, stream, bytes, kind, () => relay.open?.resume());
+      },
       onArrival: arrive,
       onCut: (cut) => resumeUpstream(exchange, cut),
       onDropped: (reason) => desk.say(`A message of the server ${endpoint.name} was dropped: ${reason}.`),
@@ -113,6 +120,11 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
       relay.open?.cancel();
       relay.giveUp("cancelled");
     };
+    const late = (): void => {
+      relay.giveUp("answer_timeout");
+      relay.open?.cancel();
+    };
+    const clock = caps.timeoutMs === undefined ? undefined : startCallClock(caps.timeoutMs, late);
     session?.inFlight.set(key, { upstreamId, method: request.method, cancel });
     exchange.sentAt = performance.now();
     const stays = exchange.subject.kind === "listen";

@@ -62,6 +62,7 @@ export async function serveHttp(face: HttpFace, server: string, request: Incomin
 
 async function turnAway(face: HttpFace, turned: Turned, server: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const source = request.socket.remoteAddress ?? "unknown";
+  face.desk.meter.turnedAway.add(turned.reason);
   const challenged = turned.status === 401 || turned.reason === "insufficient_scope";
   const headers: Record<string, string> = challenged ? { "www-authenticate": writeChallenge(face.gate.signIn, server, turned.reason) } : {};
   try {

@@ -7,18 +7,19 @@ import type { ResultAnswer } from "../mcp/answer.ts";
 import { asData } from "../mcp/refusal.ts";
 import { readAnswerMember, writeEditedResult } from "../mcp/relay.ts";
 import { isLegacyRevision, isModernRevision, type Revision } from "../mcp/revisions.ts";
+import { type AskRules, isAskKind } from "./asks.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Inspected, inspectFault } from "./inspect.ts";
 
 const UNBRIDGED_EXTENSIONS: ReadonlySet<string> = new Set(["io.modelcontextprotocol/tasks"]);
 
-/** Capabilities, either side's, without those that the gateway does not let through. */
-export function restrictCapabilities(capabilities: Json | undefined): JsonObject {
+/** Capabilities, either side's, without those that the gateway does not let through; a client's without what the server may not ask. */
+export function restrictCapabilities(capabilities: Json | undefined, asks?: AskRules): JsonObject {
   const kept = createJsonObject();
   if (!isJsonObject(capabilities)) return kept;
   for (const [key, value] of Object.entries(capabilities)) {
-    if (key === "tasks") continue;
+    if (key === "tasks" || (asks && isAskKind(key) && !asks.kinds.has(key))) continue;
     kept[key] = key === "extensions" && isJsonObject(value) ? withoutExtensions(value) : value;
   }
   return kept;

@@ -3,11 +3,13 @@
  * in, under the client's id; lists are filtered by the function that decides calls; what holds a credential of the
  * server's is replaced; errors of the other hop are put into our own words.
  */
+import { isJsonList, isJsonObject, type Json, type JsonObject, readMember } from "../kernel/json.ts";
 import type { ErrorAnswer } from "../mcp/answer.ts";
 import { writeError, writeFailedCall, writeRefusal } from "../mcp/answers.ts";
-import { ERROR_CODES, statusOfError } from "../mcp/refusal.ts";
-import { writeAnswer, writeEditedResult } from "../mcp/relay.ts";
+import { asData, ERROR_CODES, statusOfError } from "../mcp/refusal.ts";
+import { readAnswerMember, writeAnswer, writeEditedResult } from "../mcp/relay.ts";
 import type { Arrival, ArrivalFault } from "./answer-relay.ts";
+import { ASK_KINDS, ASK_WORDS, type AskFault, judgeAsk, MAX_OPEN_ASKS } from "./asks.ts";
 import type { Desk } from "./desk.ts";
 import { planModernEdits } from "./edit-modern.ts";
 import type { Exchange } from "./exchange.ts";
@@ -16,6 +18,7 @@ import { inspectOpening } from "./inspect-opening.ts";
 import { isMissingSubject, writeNotFound } from "./not-found.ts";
 import { planPlainResult } from "./pair-structured.ts";
 import type { Outcome } from "./record.ts";
+import { holdsOtherTypes } from "./result-caps.ts";
 import { sealRound } from "./rounds.ts";
 import { refuseSession } from "./route.ts";
 
@@ -27,6 +30,8 @@ export interface Inspected {
   /** The answer ends this round and not the call: nothing is settled yet. */
   readonly goesOn?: boolean | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** For the record. */
+  readonly detail?: JsonObject | undefined;
 }
 
 export async function inspect(desk: Desk, exchange: Exchange, arrival: Arrival): Promise<Inspected> {
@@ -50,6 +55,10 @@ export async function inspect(desk: Desk, exchange: Exchange, arrival: Arrival):
     default:
       break;
   }
+  if (holdsOtherTypes(exchange, answer, bytes)) {
+    const words = "The answer was withheld: it held content of a type that this server may not return.";
+    return { outcome, status: 200, code: "content_withheld", message: writeUnavailable(exchange, words) };
+  }
   const { method } = exchange.request;
   if (method === "initialize" || method === "server/discover") return inspectOpening(desk, exchange, bytes, answer);
   if (exchange.claim.era === "modern" && answer.resultType !== undefined && answer.resultType !== "complete") {
@@ -71,6 +80,10 @@ function inspectError(exchange: Exchange, bytes: Buffer, answer: ErrorAnswer): I
     const message = writeNotFound(exchange);
     return { outcome: "rpc_error", status: 200, message };
   }
+  if (code === ERROR_CODES.missingCapability && exchange.endpoint.asks.kinds.size < ASK_KINDS.length) {
+    return refuseAsking(exchange, "ask_closed");
+  }
+  if (code === ERROR_CODES.urlElicitationRequired) return inspectPages(exchange, bytes, answer);
   // These two speak of the hop between the gateway and the server; the client did nothing wrong.
   if (code === ERROR_CODES.headerMismatch || code === ERROR_CODES.unsupportedVersion) {
     const words = "The server and the gateway do not speak the same revision of the protocol.";
@@ -84,6 +97,28 @@ function inspectError(exchange: Exchange, bytes: Buffer, answer: ErrorAnswer): I
   return { outcome: "rpc_error", status: statusOfError(code, era), message: writeAnswer(exchange.request.id, answer, bytes) };
 }
 
+function refuseAsking(exchange: Exchange, fault: AskFault): Inspected {
+  const words = `The server needs to ask the client for something. ${ASK_WORDS[fault]}`;
+  return { outcome: "rpc_error", status: 200, code: fault, message: writeUnavailable(exchange, words) };
+}
+
+/** An error that sends a person to pages: they are questions as any other, and labelled as such. */
+function inspectPages(exchange: Exchange, bytes: Buffer, answer: ErrorAnswer): Inspected {
+  const data = readAnswerMember(answer, bytes, "data");
+  const pages = isJsonObject(data) ? readMember(data, "elicitations") : undefined;
+  const message = readAnswerMember(answer, bytes, "message");
+  if (!isJsonObject(data) || !isJsonList(pages) || pages.length > MAX_OPEN_ASKS || typeof message !== "string")
+    return refuseAsking(exchange, "ask_unreadable");
+  const labelled: Json[] = [];
+  for (const page of pages) {
+    const judged = judgeAsk(exchange.endpoint.asks, "elicitation", isJsonObject(page) ? page : undefined);
+    if ("fault" in judged) return refuseAsking(exchange, judged.fault);
+    labelled.push(judged.params);
+  }
+  const told = writeError(exchange.request.id, answer.code, message, asData({ ...data, elicitations: labelled }));
+  return { outcome: "rpc_error", status: 200, code: "input_required", message: told };
+}
+
 function withhold(exchange: Exchange): Omit<Inspected, "outcome"> {
   const words = "The answer was withheld: it held a credential of the server's.";
   return { status: 200, code: "credential_withheld", message: writeUnavailable(exchange, words) };
@@ -92,6 +127,7 @@ function withhold(exchange: Exchange): Omit<Inspected, "outcome"> {
 const FAULT_WORDS: Partial<Record<ArrivalFault, string>> = {
   login_required: "The server asks the gateway to log in; its credential has to be renewed by whoever runs the gateway.",
   answer_timeout: "The server did not answer in time; what it did is not known.",
+  too_deep: "The server's answer is nested deeper than the gateway hands on.",
   too_large: "The server's answer is larger than the gateway hands on.",
   invalid_answer: "The server's answer is not strict JSON-RPC, so it was not handed on.",
   not_mcp: "The server did not answer in the protocol.",
@@ -113,7 +149,7 @@ export function inspectFault(exchange: Exchange, fault: ArrivalFault, sent: "not
 }
 
 /** A tool's call gets a result that the agent can read; every other request an error. */
-function writeUnavailable(exchange: Exchange, words: string): Buffer {
+export function writeUnavailable(exchange: Exchange, words: string): Buffer {
   const { request, subject, claim } = exchange;
   if (subject.kind === "tool_call") return writeFailedCall(request.id, words, { era: claim.era });
   return writeError(request.id, ERROR_CODES.internal, words);

@@ -35,6 +35,7 @@ async function record(desk: Desk, entry: AuditEntry): Promise<boolean> {
 }
 
 export async function recordRefusal(desk: Desk, who: Who, refusal: Refusal): Promise<void> {
+  desk.meter.server(who.endpoint.name).refused.add(refusal.detail);
   await record(desk, { kind: "envelope", ...describe(who, undefined), decision: "deny", code: "invalid_request", message: refusal.detail });
 }
 
@@ -64,7 +65,7 @@ async function tell({ endpoint, grant }: Who, body: Buffer, headers: Record<stri
   });
 }
 
-function headersOf(session: Session | undefined, revision: string): Record<string, string> {
+export function headersOf(session: Session | undefined, revision: string): Record<string, string> {
   return {
     "content-type": "application/json",
     accept: "application/json, text/event-stream",
@@ -85,6 +86,7 @@ export async function passNotification(
   const { session, revision, claim } = routed;
   // Over HTTP a modern client has nothing to notify: closing the stream is its cancel.
   if (claim.era === "modern") return end(202);
+  if (isClosed(who, message)) return end(202);
   const body = writeNotificationFor(session, message);
   if (!body) return end(202);
   if (!(await recordMessage(desk, who, session, message.method))) return end(503);
@@ -92,6 +94,11 @@ export async function passNotification(
   if (passage) setTimeout(() => passage.cancel(), CANCEL_GRACE_MS).unref();
   await tell(who, body, headersOf(session, revision));
   end(202);
+}
+
+/** A server that may not ask for folders has nothing to hear of them. */
+export function isClosed(who: Pick<Identified, "endpoint">, message: Notification): boolean {
+  return message.method === "notifications/roots/list_changed" && !who.endpoint.asks.kinds.has("roots");
 }
 
 /** The bytes for the server; undefined where it has nothing to hear of. */

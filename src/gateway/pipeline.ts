@@ -28,10 +28,20 @@ export type Renew = (exchange: Exchange) => Promise<boolean>;
 
 export async function pass(desk: Desk, exchange: Exchange, channel: Channel, renew: Renew): Promise<void> {
   const stopped = await judge(desk, exchange, renew);
-  if (stopped === undefined) return await forward(desk, exchange, channel);
-  if ("decision" in stopped) return channel.answer(200, writeDenial(exchange, stopped));
+  if (stopped === undefined) {
+    count(desk, exchange, "allow ");
+    return await forward(desk, exchange, channel);
+  }
+  if ("decision" in stopped) {
+    count(desk, exchange, `${stopped.code === "approval_required" ? "approve" : "deny"} ${stopped.code}`);
+    return channel.answer(200, writeDenial(exchange, stopped));
+  }
   await recordRefusal(desk, exchange, stopped);
   channel.answer(stopped.status, writeRefusal(stopped));
+}
+
+function count(desk: Desk, exchange: Exchange, word: string): void {
+  desk.meter.server(exchange.endpoint.name).decisions.at(exchange.subject.kind).add(word);
 }
 
 /** A tool's own headers are asked for last, so that they tell nothing of a tool that the grant may not call. */

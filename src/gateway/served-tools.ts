@@ -36,8 +36,10 @@ export interface ServedTools {
   sync(version: number): Promise<void> | undefined;
   /** Whether a listed page holds something else than the snapshot says. */
   differs(items: readonly ListItem[]): boolean;
-  /** Looks at the server's list now. */
+  /** Looks at the server's list now; soon, where it was looked at just before. */
   refresh(): Promise<void>;
+  /** No further look by itself. */
+  close(): void;
 }
 
 export function createServedTools(options: ServedToolsOptions): ServedTools {
@@ -47,6 +49,8 @@ export function createServedTools(options: ServedToolsOptions): ServedTools {
   let era: "legacy" | "modern" | undefined;
   let looking: Promise<void> | undefined;
   let nextLookMs = 0;
+  let isClosed = false;
+  let later: NodeJS.Timeout | undefined;
 
   async function reload(): Promise<void> {
     index = await loadToolIndex(store.query, serverId, options.classes);
@@ -87,13 +91,27 @@ export function createServedTools(options: ServedToolsOptions): ServedTools {
       });
     },
     async refresh() {
-      if (options.now() < nextLookMs && !looking) return;
+      if (isClosed) return;
+      const waitMs = nextLookMs - options.now();
+      if (waitMs > 0 && !looking) {
+        // What was said to have changed must not be missed because it changed twice.
+        later ??= setTimeout(() => {
+          later = undefined;
+          void this.refresh();
+        }, waitMs);
+        later.unref();
+        return;
+      }
       looking ??= look()
         .catch((error: unknown) => options.onFailed(error instanceof Error ? error.message : "an unknown fault"))
         .finally(() => {
           looking = undefined;
         });
       await looking;
+    },
+    close() {
+      isClosed = true;
+      clearTimeout(later);
     },
   };
 }

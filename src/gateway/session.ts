@@ -32,6 +32,7 @@ export interface Ask {
   /** The same id, in its one spelling. */
   readonly key: string;
   readonly method: string;
+  readonly atMs: number;
 }
 
 export interface Session {

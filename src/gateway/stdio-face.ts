@@ -14,7 +14,7 @@ import { LineReader, writeLine } from "../mcp/stdio.ts";
 import type { Channel } from "./channel.ts";
 import type { Desk, Endpoint } from "./desk.ts";
 import type { Identified } from "./identify.ts";
-import { recordMessage, recordRefusal, writeNotificationFor } from "./one-way.ts";
+import { isClosed, recordMessage, recordRefusal, writeNotificationFor } from "./one-way.ts";
 import { openExchange, prepare, renew, underWay } from "./open-exchange.ts";
 import { pass } from "./pipeline.ts";
 import { route } from "./route.ts";
@@ -153,6 +153,7 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
     const routed = route(desk, who, message, undefined);
     if (isRefusal(routed)) return await recordRefusal(desk, who, routed);
     if (message.method === "notifications/cancelled") return await takeCancel(message);
+    if (isClosed(who, message)) return;
     const body = writeNotificationFor(session, message);
     if (body && (await recordMessage(desk, who, session, message.method))) send(endpoint, body);
   }
@@ -183,7 +184,7 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
     drained: (timeoutMs) => desk.active.drained(timeoutMs),
     takeServerMessage(bytes, kind) {
       const spoken = isRevision(revision) ? revision : LATEST_LEGACY;
-      relayOn(desk, { endpoint, revision: spoken, session }, stream, bytes, kind, () => undefined);
+      relayOn(desk, { endpoint, revision: spoken, session, grant: who.grant }, stream, bytes, kind, () => undefined);
     },
     get isOpen() {
       return isOpen;

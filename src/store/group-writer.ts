@@ -39,6 +39,7 @@ export class GroupWriter {
   #queue: Job[] = [];
   #running = false;
   #closed = false;
+  readonly committed = { groups: 0, writes: 0 };
   #whenIdle: (() => void)[] = [];
 
   constructor(connection: SqliteConnection, options: GroupWriterOptions) {
@@ -120,6 +121,8 @@ export class GroupWriter {
     }
     clearImmediate(guard);
     batch.end();
+    this.committed.groups++;
+    this.committed.writes += jobs.length;
     if (batch.raised) this.#epoch.value++;
     this.#call(batch.afterCommits);
     for (const job of jobs) job.resolve(job.outcome);

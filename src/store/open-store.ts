@@ -51,6 +51,9 @@ class SqliteStore implements Store {
   get waiting(): number {
     return this.#writer.waiting;
   }
+  get committed(): { readonly groups: number; readonly writes: number } {
+    return this.#writer.committed;
+  }
   write<T>(job: (batch: Batch) => Promise<T>): Promise<T> {
     return this.#writer.write(job);
   }

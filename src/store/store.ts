@@ -63,6 +63,8 @@ export interface Store {
   readEpoch(): number;
   /** Jobs waiting for a group; the gateway refuses above `MAX_WAITING_WRITES`. */
   readonly waiting: number;
+  /** Groups that this process has committed, and the writes in them; left out by a store that does not count them. */
+  readonly committed?: { readonly groups: number; readonly writes: number };
   close(): Promise<void>;
 }
 

@@ -1,24 +1,17 @@
 /**
- * What is different between a tool's accepted definition and the one the server lists now, field by field, for a person
- * who has to say yes or no. Pure; compares values, so that another order of keys or spelling of a number is no difference.
+ * What is different between a tool's accepted definition and the one the server lists now, place by place and judged, for
+ * a person who has to say yes or no. Pure; compares values, so that another order of keys or spelling of a number is no
+ * difference.
  */
-import { printCanonicalJson } from "../kernel/canonical-json.ts";
-import { isJsonList, isJsonObject, type Json, readMember } from "../kernel/json.ts";
-import { escapePointer } from "../kernel/strict-json.ts";
+import type { Change, Effect } from "../policy/schema/effect.ts";
+import { compareDefinitions } from "./compare-definitions.ts";
 import { parseDefinitionText } from "./definition.ts";
+import { type DefinitionFinding, listDefinitionFindings } from "./definition-findings.ts";
 import type { StoredTool, ToolState } from "./tables.ts";
+import { findTwins, type Twin } from "./tool-twins.ts";
 
 /** Differences of one tool that are told one by one; beyond, the last one stands for the rest. */
 export const MAX_TOLD_CHANGES = 200;
-
-export interface FieldChange {
-  /** JSON Pointer into the definition. */
-  readonly pointer: string;
-  /** Undefined: it was not there. */
-  readonly before: Json | undefined;
-  /** Undefined: it is gone. */
-  readonly after: Json | undefined;
-}
 
 export interface ToolDifference {
   readonly name: string;
@@ -26,21 +19,33 @@ export interface ToolDifference {
   readonly reason: string;
   readonly acceptedHash: string | undefined;
   readonly pendingHash: string | undefined;
-  readonly changes: readonly FieldChange[];
+  /** The worst of all changes; undefined where there is nothing to compare. */
+  readonly verdict: Effect | undefined;
+  readonly changes: readonly Change[];
   /** More changes than were told. */
   readonly isCut: boolean;
+  /** What is noticeable in the definition that waits. */
+  readonly findings: readonly DefinitionFinding[];
+  /** The same tool under another name, or with another server. */
+  readonly twin: Twin | undefined;
 }
 
-/** Every tool that is not simply accepted. */
-export function diffTools(tools: readonly StoredTool[]): readonly ToolDifference[] {
-  return tools.filter((tool) => tool.state !== "accepted").map(diffTool);
+/** Every tool that is not simply accepted. `others`: the tools of other servers, by the server's name. */
+export function diffTools(
+  tools: readonly StoredTool[],
+  others: ReadonlyMap<string, readonly StoredTool[]> = new Map(),
+): readonly ToolDifference[] {
+  const twins = findTwins(tools, others);
+  return tools.filter((tool) => tool.state !== "accepted").map((tool) => diffTool(tool, twins.get(tool.name)));
 }
 
-function diffTool(tool: StoredTool): ToolDifference {
-  const changes: FieldChange[] = [];
-  if (tool.pending !== undefined) {
-    const before = tool.accepted === undefined ? undefined : parseDefinitionText(tool.accepted.text);
-    collectChanges(before, parseDefinitionText(tool.pending.text), "", changes);
+function diffTool(tool: StoredTool, twin: Twin | undefined): ToolDifference {
+  const pending = tool.pending && parseDefinitionText(tool.pending.text);
+  let changes: readonly Change[] = [];
+  let verdict: Effect | undefined;
+  if (pending !== undefined) {
+    if (tool.accepted === undefined) changes = [{ pointer: "", before: undefined, after: pending, effect: "widens" }];
+    else ({ changes, verdict } = compareDefinitions(parseDefinitionText(tool.accepted.text), pending));
   }
   return {
     name: tool.name,
@@ -48,23 +53,16 @@ function diffTool(tool: StoredTool): ToolDifference {
     reason: tool.reason,
     acceptedHash: tool.accepted?.hash,
     pendingHash: tool.pending?.hash,
+    verdict,
     changes: changes.slice(0, MAX_TOLD_CHANGES),
     isCut: changes.length > MAX_TOLD_CHANGES,
+    findings: pending === undefined ? [] : listDefinitionFindings(pending),
+    twin,
   };
 }
 
-function collectChanges(before: Json | undefined, after: Json | undefined, pointer: string, changes: FieldChange[]): void {
-  if (changes.length > MAX_TOLD_CHANGES) return;
-  if (isJsonObject(before) && isJsonObject(after)) {
-    for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-      collectChanges(readMember(before, key), readMember(after, key), `${pointer}/${escapePointer(key)}`, changes);
-    }
-    return;
-  }
-  if (isJsonList(before) && isJsonList(after) && before.length === after.length) {
-    for (let index = 0; index < before.length; index++) collectChanges(before[index], after[index], `${pointer}/${index}`, changes);
-    return;
-  }
-  if (before !== undefined && after !== undefined && printCanonicalJson(before) === printCanonicalJson(after)) return;
-  changes.push({ pointer, before, after });
+/** What is noticeable in a tool as it is listed now. */
+export function listToolFindings(tool: StoredTool): readonly DefinitionFinding[] {
+  const seen = tool.pending ?? tool.accepted;
+  return seen === undefined ? [] : listDefinitionFindings(parseDefinitionText(seen.text));
 }

@@ -11,8 +11,10 @@ import { searchEntries } from "../../src/audit/search.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { createDesk } from "../../src/create-desk.ts";
 import { openDataFolder } from "../../src/data-folder.ts";
+import { ASK_KINDS } from "../../src/gateway/asks.ts";
 import type { Endpoint } from "../../src/gateway/desk.ts";
 import { watchHolds } from "../../src/gateway/holds.ts";
+import { NO_CAPS } from "../../src/gateway/result-caps.ts";
 import { createServedTools } from "../../src/gateway/served-tools.ts";
 import { createListener, listen } from "../../src/http-server.ts";
 import { revokeGrant } from "../../src/identity/change-grants.ts";
@@ -99,13 +101,19 @@ export async function startBridgedGateway<Port extends HttpUpstream>(options: Br
     scan: undefined,
     extraMeta: ["example.com/kept"],
     recordsValues: false,
+    results: NO_CAPS,
+    asks: { kinds: new Set(ASK_KINDS), label: undefined },
   };
   await tools.sync(folder.access.version);
   await tools.refresh();
   const endpoints = new Map([["behind", endpoint]]);
   const unwatch = watchHolds(desk.holds, desk.sessions, folder.access, () => folder.clock.now());
   const hosts = new Set(["127.0.0.1"]);
-  const listener: Server = createListener({ desk, gate: { hosts, endpoints }, failures }, async () => undefined);
+  const listener: Server = createListener(
+    { desk, gate: { hosts, endpoints }, failures },
+    async () => undefined,
+    (_request, response) => void response.writeHead(404).end(),
+  );
   const at = await listen(listener, "127.0.0.1", 0);
   return {
     url: new URL(`http://127.0.0.1:${at}/mcp/behind`),

@@ -19,7 +19,11 @@ beforeAll(async () => {
   modern = await startModernServer();
   const allow = { version: "1", default: "allow" };
   gateway = await startGateway({
-    servers: { everything: { url: everything.url }, both: { url: both.url }, modern: { url: modern.url } },
+    servers: {
+      everything: { url: everything.url, asks: ["sampling", "elicitation", "roots"] },
+      both: { url: both.url },
+      modern: { url: modern.url },
+    },
     policies: {
       everything: { server: "everything", document: allow },
       both: { server: "both", document: allow },

@@ -19,7 +19,7 @@ let url: URL;
 beforeAll(async () => {
   everything = await startEverything();
   gateway = await startGateway({
-    servers: { everything: { url: everything.url } },
+    servers: { everything: { url: everything.url, asks: ["sampling", "elicitation", "roots"] } },
     policies: {
       most: {
         server: "everything",

@@ -22,7 +22,7 @@ let url: URL;
 beforeAll(async () => {
   upstream = await startModernServer();
   gateway = await startGateway({
-    servers: { modern: { url: upstream.url } },
+    servers: { modern: { url: upstream.url, asks: ["elicitation"] } },
     policies: {
       most: {
         server: "modern",
@@ -129,7 +129,7 @@ describe("a modern client before a modern server", () => {
       });
     });
     expect(textOf(await client.callTool({ name: "ask", arguments: {} }))).toBe("Ada with the-upstream's-own-state");
-    expect(asked).toEqual(["Your name?"]);
+    expect(asked).toEqual(["[server modern] Your name?"]);
     await client.close();
     const first = await send("tools/call", { name: "ask", arguments: {} });
     expect(first.messages).toMatchObject([

@@ -65,7 +65,11 @@ interface Wrapped {
 }
 
 function wrap(data: string, ...command: string[]): Wrapped {
-  const child = spawn(process.execPath, argsOf(data, ...command), { stdio: ["pipe", "pipe", "pipe"] });
+  return start(argsOf(data, ...command));
+}
+
+function start(args: readonly string[]): Wrapped {
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] });
   let out = "";
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
@@ -155,6 +159,26 @@ describe("a client on standard streams", () => {
 });
 
 describe("the wrapped process", () => {
+  it("asks nothing of its client where that was said", async () => {
+    const first =
+      'if (method === "initialize") globalThis.told = params.capabilities; ' +
+      'if (id === "q") return say({ id: globalThis.call, result: { content: [{ type: "text", text: JSON.stringify([globalThis.told, JSON.parse(line).error.message]) }] } });';
+    const body = 'if (method === "tools/call") { globalThis.call = id; say({ id: "q", method: "roots/list" }); }';
+    const [bin, run, ...rest] = argsOf("no-asks", ...server(body, first));
+    const wrapped = start([bin as string, run as string, "--no-asks", ...rest]);
+    const params = { protocolVersion: "2025-11-25", capabilities: ALL, clientInfo: { name: "c", version: "1" } };
+    wrapped.send({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+    await waitUntil(() => wrapped.lines().length === 1);
+    wrapped.send({ jsonrpc: "2.0", method: "notifications/initialized" });
+    wrapped.send({ jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "tool", arguments: {} } });
+    await waitUntil(() => wrapped.lines().length === 2);
+    const text = JSON.stringify([{}, "The gateway does not let this server ask for that."]);
+    expect(wrapped.lines()[1]).toMatchObject({ id: 2, result: { content: [{ text }] } });
+    wrapped.child.stdin?.end();
+    await wrapped.exited;
+    expect((await readLog("no-asks")).find(({ method }) => method === "roots/list")).toMatchObject({ kind: "denial", code: "ask_closed" });
+  });
+
   it("is told of what comes, in the order in which it came", async () => {
     const answer = 'say({ id, result: { content: [{ type: "text", text: globalThis.heard.join(" ") }] } })';
     const wrapped = wrap(

@@ -16,7 +16,7 @@ let url: URL;
 beforeAll(async () => {
   upstream = await startLegacyServer();
   gateway = await startGateway({
-    servers: { small: { url: upstream.url } },
+    servers: { small: { url: upstream.url, asks: ["sampling", "elicitation", "roots"] } },
     policies: { all: { server: "small", document: { version: "1", default: "allow" } } },
     grants: { alice: { servers: { small: "all" }, token: ALICE }, bob: { servers: { small: "all" }, token: BOB } },
   });
@@ -44,7 +44,7 @@ describe("what a server asks", () => {
       }));
       made.setRequestHandler(ListRootsRequestSchema, () => ({ roots: [{ uri: "file:///srv/docs" }] }));
     });
-    const asked = { action: "accept", content: { name: "Your name?" } };
+    const asked = { action: "accept", content: { name: "[server small] Your name?" } };
     expect(JSON.parse(textOf(await client.callTool({ name: "ask", arguments: {} })))).toEqual(asked);
     await untilListening(before);
     expect(JSON.parse(textOf(await client.callTool({ name: "ask", arguments: { aside: true } })))).toEqual(asked);
@@ -76,7 +76,7 @@ describe("what a server asks", () => {
     expect(stream.messages[0]).toMatchObject({
       id: expect.stringMatching(/^s\d+$/),
       method: "elicitation/create",
-      params: { message: "Your name?" },
+      params: { message: "[server small] Your name?" },
     });
     const answer = { jsonrpc: "2.0", id: stream.messages[0]?.["id"], result: { action: "accept", content: { name: "Ada" } } };
     expect((await post(url, answer, { token: ALICE, session })).status).toBe(202);

@@ -46,7 +46,16 @@ export function countingPolicy(scope: string, limit: object = {}, rest: object =
 }
 
 export function serverOf(name: string): ServerConfig {
-  const none = { headers: {}, credentials: [], networkAllow: [], classes: {}, meta: [], recordsValues: false };
+  const none = {
+    headers: {},
+    credentials: [],
+    networkAllow: [],
+    classes: {},
+    results: { maxBytes: undefined, maxDepth: undefined, timeoutSeconds: undefined, types: undefined },
+    asks: [],
+    meta: [],
+    recordsValues: false,
+  };
   return { name, url: `https://${name}.example.com/mcp`, tools: "accept", ...none };
 }
 

@@ -73,6 +73,7 @@ export async function startFrontGateway(options: FrontGatewayOptions): Promise<F
   const server = createListener(
     { desk, gate: { hosts: new Set(["127.0.0.1"]), endpoints: table.endpoints }, failures },
     async () => undefined,
+    (_request, response) => void response.writeHead(404).end(),
   );
   const port = await listen(server, "127.0.0.1", 0);
   await waitUntil(() => Object.keys(options.servers).every((name) => said.some((line) => line.includes(`\`${name}\``))));
@@ -97,7 +98,10 @@ export async function startFrontGateway(options: FrontGatewayOptions): Promise<F
 
 function printConfig({ servers, policy, tokens }: FrontGatewayOptions): string {
   const names = Object.keys(servers);
-  const entries = Object.entries(servers).map(([name, url]) => [name, { upstream: { url }, network: { allow: ["127.0.0.1/32"] } }]);
+  const entries = Object.entries(servers).map(([name, url]) => [
+    name,
+    { upstream: { url }, network: { allow: ["127.0.0.1/32"] }, asks: ["sampling", "elicitation", "roots"] },
+  ]);
   const policies = names.map((name) => [name, { server: name, document: { version: "1", default: "allow", ...policy } }]);
   const allowed = Object.fromEntries(names.map((name) => [name, name]));
   const grants = Object.entries(tokens).map(([label, token]) => [label, { servers: allowed, token, identity: `${label}@example.com` }]);

@@ -17,6 +17,7 @@ export interface GatewayServer {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly meta?: readonly string[];
+  readonly asks?: readonly string[];
 }
 
 export interface GatewayGrant {
@@ -79,9 +80,9 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
 }
 
 function printConfig(options: GatewayOptions): string {
-  const servers = Object.entries(options.servers).map(([name, { url, headers = {}, meta = [] }]) => [
+  const servers = Object.entries(options.servers).map(([name, { url, headers = {}, meta = [], asks = [] }]) => [
     name,
-    { upstream: { url, headers }, network: { allow: ["127.0.0.1/32"] }, meta },
+    { upstream: { url, headers }, network: { allow: ["127.0.0.1/32"] }, meta, asks },
   ]);
   const grants = Object.entries(options.grants).map(([label, grant]) => [label, { ...grant, identity: `${label}@example.com` }]);
   return JSON.stringify({

@@ -298,12 +298,13 @@ describe("differences", () => {
       tool("b"),
     ]);
     const [a, b] = diffTools((await readStoredServer(store.query, server)).tools);
-    expect(a?.changes).toEqual([
-      { pointer: "/description", before: "does a", after: "other" },
-      { pointer: "/inputSchema/properties/n/type", before: "number", after: "string" },
-      { pointer: "/inputSchema/properties/gone", before: {}, after: undefined },
-      { pointer: "/inputSchema/required", before: ["n"], after: ["n", "m"] },
-      { pointer: "/x~1y", before: undefined, after: 1 },
+    expect(a?.verdict).toBe("unclear");
+    expect(a?.changes.map(({ note: _note, ...change }) => change)).toEqual([
+      { pointer: "/description", before: "does a", after: "other", effect: "rewords" },
+      { pointer: "/inputSchema/properties/n/type", before: "number", after: "string", effect: "breaks" },
+      { pointer: "/inputSchema/properties/gone", before: {}, after: undefined, effect: "narrows" },
+      { pointer: "/inputSchema/required", before: ["n"], after: ["n", "m"], effect: "narrows" },
+      { pointer: "/x~1y", before: undefined, after: 1, effect: "unclear" },
     ]);
     expect(b).toMatchObject({ name: "b", state: "new", changes: [{ pointer: "", before: undefined }] });
   });
