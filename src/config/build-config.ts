@@ -7,7 +7,7 @@ import { isJsonList, isJsonObject, type Json, type JsonObject, readMember } from
 import type { ToolClass } from "../policy/decision.ts";
 import type { PolicyDocument } from "../policy/document.ts";
 import { listBonds, memberObject, textOf } from "./check-references.ts";
-import type { Config, ConfigSource, GrantConfig, ServerConfig } from "./config.ts";
+import type { Config, ConfigSource, GrantConfig, OAuthConfig, ServerConfig } from "./config.ts";
 
 /** Shorter texts occur by chance, and an answer that holds one is not suspicious. */
 const MIN_CREDENTIAL_CHARACTERS = 8;
@@ -60,19 +60,35 @@ function buildServer(name: string, server: Json, replaced: ConfigParts["replaced
   const upstream = memberObject(server, "upstream");
   const headers = mapTexts(memberObject(upstream, "headers"));
   const url = textOf(upstream, "url") ?? "";
+  const below = `/servers/${name}/upstream/`;
   const fromEnvironment = [...replaced]
-    .filter(([pointer]) => pointer.startsWith(`/servers/${name}/upstream/`))
+    .filter(([pointer]) => pointer.startsWith(below) && !pointer.startsWith(`${below}oauth/`))
     .flatMap(([, values]) => values);
+  const oauth = buildOAuth(upstream["oauth"]);
+  const secret = oauth?.clientSecret === undefined ? [] : [oauth.clientSecret];
   return {
     name,
     url,
     headers,
-    credentials: listCredentials(headers, url, fromEnvironment),
+    oauth,
+    credentials: listCredentials(headers, url, [...fromEnvironment, ...secret]),
     networkAllow: listTexts(readMember(memberObject(server, "network"), "allow")),
     classes: mapTexts(memberObject(server, "classes")) as Record<string, ToolClass>,
     tools: textOf(server, "tools") === "review" ? "review" : "accept",
     meta: listTexts(isJsonObject(server) ? readMember(server, "meta") : undefined),
     recordsValues: textOf(memberObject(server, "audit"), "arguments") === "values",
+  };
+}
+
+function buildOAuth(value: Json | undefined): OAuthConfig | undefined {
+  if (value === undefined) return undefined;
+  const said = isJsonObject(value) ? value : {};
+  const scopes = readMember(said, "scopes");
+  return {
+    clientId: textOf(said, "clientId"),
+    clientSecret: textOf(said, "clientSecret"),
+    scopes: scopes === undefined ? undefined : listTexts(scopes),
+    issuer: textOf(said, "issuer"),
   };
 }
 

@@ -11,6 +11,7 @@ import {
   checkHeaderValue,
   checkHost,
   checkLimitsUrl,
+  checkIssuer,
   checkListenHost,
   checkMetaKey,
   checkName,
@@ -21,6 +22,7 @@ import {
   checkTimestamp,
   checkToken,
   checkUpstreamUrl,
+  checkVisible,
   NAME_PATTERN,
 } from "./text-checks.ts";
 
@@ -51,6 +53,22 @@ const listen: ObjectShape = {
   },
 };
 
+const oauth: ObjectShape = {
+  kind: "object",
+  description: "How the gateway signs in to a server.",
+  keys: {
+    clientId: { kind: "text", description: "The gateway's name there; left out: it registers itself.", check: checkVisible },
+    clientSecret: { kind: "text", description: "The secret that goes with `clientId`.", check: checkVisible },
+    scopes: {
+      kind: "list",
+      description: "The scopes to ask for; left out: what the server names.",
+      items: { kind: "text", description: "A scope.", check: checkVisible },
+      max: MAX_TAGS,
+    },
+    issuer: { kind: "text", description: "The authorization server; left out: the one that the server names.", check: checkIssuer },
+  },
+};
+
 const server: ObjectShape = {
   kind: "object",
   description: "One upstream MCP server.",
@@ -59,7 +77,7 @@ const server: ObjectShape = {
     upstream: {
       kind: "object",
       description: "How the server is reached: an address, or a command to start.",
-      oneOf: { url: ["headers"], command: ["args", "env", "cwd"] },
+      oneOf: { url: ["headers", "oauth"], command: ["args", "env", "cwd"] },
       keys: {
         url: { kind: "text", description: "The address of its Streamable HTTP endpoint.", check: checkUpstreamUrl },
         headers: {
@@ -69,6 +87,7 @@ const server: ObjectShape = {
           values: { kind: "text", description: "Its value.", check: checkHeaderValue },
           max: MAX_TAGS,
         },
+        oauth: { kind: "toggle", description: "The gateway signs in to the server (OAuth), once, by `sallyport server connect`.", object: oauth },
         command: plain("The program to start."),
         args: { kind: "list", description: "Its arguments.", items: { kind: "text", description: "One argument." }, max: MAX_LIST },
         env: {

@@ -19,7 +19,6 @@ export type Arrival =
 export type ArrivalFault =
   | UpstreamFault["reason"]
   | "not_found"
-  | "login_required"
   | "refused"
   | "not_mcp"
   | "no_answer"
@@ -70,7 +69,8 @@ export class AnswerRelay implements AnswerSink {
     if (this.#parser) this.#remember(this.#parser);
     this.#parser = undefined;
     const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
-    if (type === "application/json") this.#mode = "json";
+    // Whatever a server says with a 401 is meant for the gateway, not for its client.
+    if (type === "application/json" && status !== 401) this.#mode = "json";
     else if (type === "text/event-stream" && status < 300) this.#mode = "events";
     this.#ports.onStart(status, headers, this.#mode);
   }

@@ -24,6 +24,8 @@ export interface Endpoint {
   readonly tools: ServedTools;
   /** Finds the server's credentials in what comes back; undefined where there are none. */
   readonly scan: CredentialScan | undefined;
+  /** What a person has to do where the server wants another credential; undefined: it is a fixed one. */
+  readonly loginHint?: ((fault: "login_required" | "insufficient_scope") => string) | undefined;
   /** Further keys of a client's `_meta` that reach the server. */
   readonly extraMeta: readonly string[];
   /** Whether the values of arguments are on record; else their names and a digest. */
