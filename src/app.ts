@@ -18,9 +18,12 @@ import { createListener, listen } from "./http-server.ts";
 import { FailureError, formatFailure } from "./kernel/failure.ts";
 import type { Log } from "./observe/log.ts";
 import { loadOperators } from "./policy/operators/registry.ts";
+import { recordConnection } from "./open-connection.ts";
+import { createConnectPages } from "./pages/connect-pages.ts";
 import { EndpointTable } from "./serve-endpoints.ts";
 import { acquireFolder } from "./store/folder-lock.ts";
 import { syncConfig } from "./sync-config.ts";
+import { ConnectionDesk } from "./upstream/oauth/connection-desk.ts";
 import { VERSION } from "./version.ts";
 
 export const DEFAULT_HOST = "127.0.0.1";
@@ -100,7 +103,16 @@ async function serve(parts: Parts): Promise<RunningApp> {
   const { log, env } = options;
   if (config) await putIntoForce(folder, config);
   await demo?.issue();
-  const table = new EndpointTable(folder, VERSION, log);
+  let baseUrl = "";
+  const connections = new ConnectionDesk({
+    store: folder.store,
+    openKeyring: folder.openKeyring,
+    now: () => folder.clock.now(),
+    baseUrl: () => baseUrl,
+    record: (batch, server, event) => recordConnection(folder, batch, server, event),
+    tell: (level, event, words) => log[level](event, words),
+  });
+  const table = new EndpointTable(folder, VERSION, log, connections);
   stoppers.push(() => table.close());
   await folder.access.look();
   await table.apply(config?.servers ?? []);
@@ -117,14 +129,19 @@ async function serve(parts: Parts): Promise<RunningApp> {
   if (host !== "0.0.0.0" && host !== "::") hosts.add(host.includes(":") ? `[${host}]` : host.toLowerCase());
   if (config?.listen.publicUrl !== undefined) hosts.add(new URL(config.listen.publicUrl).host.toLowerCase());
   let draining = false;
-  const server = createListener({ desk, gate: { hosts, endpoints: table.endpoints }, failures }, async () => {
+  const gate = { hosts, endpoints: table.endpoints };
+  const findObstacle = async (): Promise<string | undefined> => {
     if (draining) return "the gateway is stopping";
     await folder.store.write((batch) => batch.all("select 1"));
     return undefined;
-  });
+  };
+  const server = createListener({ desk, gate, failures }, findObstacle, createConnectPages(connections, gate));
   stoppers.push(() => recordLife(folder, "stop"));
   await recordLife(folder, "start");
   const port = await listen(server, host, options.port ?? config?.listen.port ?? DEFAULT_PORT);
+  const shown = host.includes(":") ? `[${host}]` : host;
+  baseUrl = config?.listen.publicUrl?.replace(/\/+$/, "") ?? `http://${host === "0.0.0.0" || host === "::" ? DEFAULT_HOST : shown}:${port}`;
+  stoppers.push(connections.start());
   stoppers.push(async () => {
     draining = true;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -154,7 +171,6 @@ async function serve(parts: Parts): Promise<RunningApp> {
       }),
     );
   }
-  const shown = host.includes(":") ? `[${host}]` : host;
   return {
     url: `http://${shown}:${port}`,
     dataDir: folder.dir,

@@ -21,8 +21,10 @@ import { createLimits } from "./limit/create-limits.ts";
 import { revisionMigrations } from "./revision/migrations.ts";
 import { createRevisionIndex } from "./revision/revision-index.ts";
 import { openStore } from "./store/open-store.ts";
+import { connectionMigrations } from "./upstream/oauth/tables.ts";
 import { upstreamMigrations } from "./upstream/tables.ts";
 import { checkKeys, keyCheckMigrations } from "./vault/key-check.ts";
+import { createKeyringOpener, keyringMigrations } from "./vault/keyring.ts";
 import { openKeys, TOKEN_PURPOSE } from "./vault/keys.ts";
 
 export const DATABASE_FILE = "sallyport.db";
@@ -51,7 +53,16 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
     file: config?.storeFile ?? path.join(dir, DATABASE_FILE),
     clock,
     durability: config?.audit.durability ?? "process",
-    migrations: [keyCheckMigrations, identityMigrations, revisionMigrations, upstreamMigrations, limitMigrations, auditMigrations],
+    migrations: [
+      keyCheckMigrations,
+      keyringMigrations,
+      identityMigrations,
+      revisionMigrations,
+      upstreamMigrations,
+      connectionMigrations,
+      limitMigrations,
+      auditMigrations,
+    ],
   });
   try {
     const masterKey = env["SALLYPORT_MASTER_KEY"];
@@ -75,6 +86,7 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
       access,
       organisation: organisation.id,
       tokenKey,
+      openKeyring: createKeyringOpener({ keys, randomBytes, now: () => clock.now() }),
       close: () => store.close(),
     };
   } catch (error) {

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { sendJson } from "./gateway/http-channel.ts";
 import { type HttpFace, sendProblem, serveHttp } from "./gateway/http-face.ts";
 import { FailureError } from "./kernel/failure.ts";
+import type { ServePage } from "./pages/connect-pages.ts";
 
 export const MAX_HEADER_BYTES: number = 32 * 1024;
 export const HEADERS_TIMEOUT_MS = 15_000;
@@ -17,13 +18,13 @@ export type FindObstacle = () => Promise<string | undefined>;
 
 const GATEWAY_PATH = /^\/mcp\/([A-Za-z0-9-]{1,64})\/?(?:\?.*)?$/;
 
-export function createListener(face: HttpFace, findObstacle: FindObstacle): Server {
+export function createListener(face: HttpFace, findObstacle: FindObstacle, servePage: ServePage): Server {
   const options = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
   return createServer({ ...options, keepAliveTimeout: IDLE_TIMEOUT_MS }, (request, response) => {
     const url = request.url ?? "/";
     const server = GATEWAY_PATH.exec(url)?.[1];
     if (server !== undefined) void serveHttp(face, server, request, response);
-    else serveHealth(request, response, findObstacle);
+    else if (!servePage(request, response)) serveHealth(request, response, findObstacle);
   });
 }
 

@@ -16,6 +16,13 @@ import type { RoundTable } from "./rounds.ts";
 import type { ServedTools } from "./served-tools.ts";
 import type { SessionTable } from "./session.ts";
 
+/** What an agent is told while a person has to sign the gateway in. */
+export interface ServerLogin {
+  /** The gateway is not signed in. */
+  isMissing(): boolean;
+  words(fault: "login_required" | "insufficient_scope"): string;
+}
+
 /** One server of the configuration, as the gateway serves it. */
 export interface Endpoint {
   readonly id: string;
@@ -24,8 +31,8 @@ export interface Endpoint {
   readonly tools: ServedTools;
   /** Finds the server's credentials in what comes back; undefined where there are none. */
   readonly scan: CredentialScan | undefined;
-  /** What a person has to do where the server wants another credential; undefined: it is a fixed one. */
-  readonly loginHint?: ((fault: "login_required" | "insufficient_scope") => string) | undefined;
+  /** Where the gateway signs in to the server; undefined: its credential is a fixed one. */
+  readonly login?: ServerLogin | undefined;
   /** Further keys of a client's `_meta` that reach the server. */
   readonly extraMeta: readonly string[];
   /** Whether the values of arguments are on record; else their names and a digest. */

@@ -122,7 +122,7 @@ export function inspectFault(exchange: Exchange, fault: ArrivalFault, sent: "not
     return { outcome: sent, status: refusal.status, code: "unknown_session", message: writeRefusal(refusal) };
   }
   const needsPerson = fault === "login_required" || fault === "insufficient_scope";
-  const hint = needsPerson ? exchange.endpoint.loginHint?.(fault) : undefined;
+  const hint = needsPerson ? exchange.endpoint.login?.words(fault) : undefined;
   const words = hint ?? FAULT_WORDS[fault] ?? "The server can't be reached now.";
   return { outcome: sent, status: 200, code: fault, message: writeUnavailable(exchange, words) };
 }

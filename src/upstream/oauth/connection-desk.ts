@@ -70,9 +70,10 @@ export class ConnectionDesk {
   }
 
   /** Serves the server from now on; one of the same id takes its place. */
-  add(server: ConnectableServer): void {
+  async add(server: ConnectableServer): Promise<void> {
+    if (this.#servers.get(server.id) === server) return;
     this.#servers.set(server.id, server);
-    void server.source.load();
+    await server.source.load();
   }
 
   remove(server: Pick<ConnectableServer, "id" | "source">): void {
