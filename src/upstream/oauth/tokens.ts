@@ -6,7 +6,6 @@
 import {
   allowInsecureRequests,
   type ClientAuth,
-  ClientSecretBasic,
   ClientSecretPost,
   customFetch,
   None,
@@ -60,7 +59,19 @@ export function fetchOptions(fetch: GuardedFetch): { [customFetch]: typeof globa
 
 export function authenticateClient(client: LoginClient): ClientAuth {
   if (client.method === "none" || client.secret === undefined) return None();
-  return client.method === "client_secret_post" ? ClientSecretPost(client.secret) : ClientSecretBasic(client.secret);
+  return client.method === "client_secret_post" ? ClientSecretPost(client.secret) : useBasic(client.secret);
+}
+
+/** As forms are encoded and no further: many servers take the pair as it comes, and what needs no escape must have none. */
+function useBasic(secret: string): ClientAuth {
+  return (_server, client, _body, headers) => {
+    const pair = `${encodeForm(client.client_id)}:${encodeForm(secret)}`;
+    headers.set("authorization", `Basic ${Buffer.from(pair).toString("base64")}`);
+  };
+}
+
+function encodeForm(text: string): string {
+  return new URLSearchParams([["", text]]).toString().slice(1);
 }
 
 export async function refreshTokens(terms: LoginTerms, refresh: string, fetch: GuardedFetch, nowMs: number): Promise<TokenResult> {
