@@ -270,7 +270,7 @@ async function startChild(folder: string, now: number): Promise<Child> {
     }
   });
   const says = async (line: RegExp): Promise<string> => {
-    for (let round = 0; round < 1500; round++) {
+    for (let round = 0; round < 4000; round++) {
       const found = line.exec(out);
       if (found) return found[0];
       await new Promise((resolve) => setTimeout(resolve, 20));
