@@ -11,15 +11,16 @@ import { watchConfig } from "./config/watch-config.ts";
 import { createDesk } from "./create-desk.ts";
 import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
 import { type Demo, startDemo } from "./demo.ts";
+import { finishRotation } from "./finish-rotation.ts";
 import type { Desk } from "./gateway/desk.ts";
 import { watchHolds } from "./gateway/holds.ts";
 import { wordsOf } from "./gateway/spend.ts";
 import { createListener, listen } from "./http-server.ts";
 import { FailureError, formatFailure } from "./kernel/failure.ts";
 import type { Log } from "./observe/log.ts";
-import { loadOperators } from "./policy/operators/registry.ts";
 import { recordConnection } from "./open-connection.ts";
 import { createConnectPages } from "./pages/connect-pages.ts";
+import { loadOperators } from "./policy/operators/registry.ts";
 import { EndpointTable } from "./serve-endpoints.ts";
 import { acquireFolder } from "./store/folder-lock.ts";
 import { syncConfig } from "./sync-config.ts";
@@ -142,6 +143,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
   const shown = host.includes(":") ? `[${host}]` : host;
   baseUrl = config?.listen.publicUrl?.replace(/\/+$/, "") ?? `http://${host === "0.0.0.0" || host === "::" ? DEFAULT_HOST : shown}:${port}`;
   stoppers.push(connections.start());
+  void finishRotation(folder, log);
   stoppers.push(async () => {
     draining = true;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));

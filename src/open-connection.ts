@@ -6,11 +6,11 @@ import type { OAuthConfig, ServerConfig } from "./config/config.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { ServerLogin } from "./gateway/desk.ts";
 import type { Log } from "./observe/log.ts";
+import type { Batch } from "./store/store.ts";
 import type { AddressGuard } from "./upstream/address-guard.ts";
 import { createGuardedFetch } from "./upstream/guarded-fetch.ts";
 import type { ConnectableServer, ConnectionDesk } from "./upstream/oauth/connection-desk.ts";
 import { type ConnectionEvent, CredentialSource } from "./upstream/oauth/credential-source.ts";
-import type { Batch } from "./store/store.ts";
 
 export function recordConnection(folder: Pick<DataFolder, "audit">, batch: Batch, server: string, event: ConnectionEvent): void {
   const { action, actor, detail } = event;
@@ -32,6 +32,7 @@ export function openConnection(options: OpenConnection): ConnectableServer {
   const fetch = createGuardedFetch({ guard });
   const source = new CredentialSource({
     serverId: id,
+    url: config.url,
     store: folder.store,
     openKeyring: folder.openKeyring,
     fetch,

@@ -14,7 +14,14 @@ import type { ServerRecord } from "../revision/server.ts";
 import { createAddressGuard, resolveBySystem } from "../upstream/address-guard.ts";
 import { createGuardedFetch } from "../upstream/guarded-fetch.ts";
 import { ASK_LIFE_MS, type Ask, endAsk, insertAsk, readAsk } from "../upstream/oauth/asks.ts";
-import { type ConnectionFacts, type ConnectionSecrets, readConnection, removeConnection, removeRegistration, writeConnection } from "../upstream/oauth/tables.ts";
+import {
+  type ConnectionFacts,
+  type ConnectionSecrets,
+  readConnection,
+  removeConnection,
+  removeRegistration,
+  writeConnection,
+} from "../upstream/oauth/tables.ts";
 import { revokeToken } from "../upstream/oauth/tokens.ts";
 import { findServer } from "./find-server.ts";
 import { actorOf, addFolderFlags, type FolderFlags, unwrap, withFolder } from "./folder-flags.ts";
@@ -32,7 +39,11 @@ interface ConnectFlags extends FolderFlags {
 
 export function addConnectCommands(server: Command, context: CommandContext): void {
   const { ports } = context;
-  addFolderFlags(server.command("connect <server>").description("Sign the gateway in to a server (OAuth): prints a link, and waits until you have been there."))
+  addFolderFlags(
+    server
+      .command("connect <server>")
+      .description("Sign the gateway in to a server (OAuth): prints a link, and waits until you have been there."),
+  )
     .option("--no-open", "only print the link; left out, a browser is opened from a terminal")
     .addHelpText("after", "\nThe gateway must be running on the data folder: the link leads to its pages.")
     .action((name: string, flags: ConnectFlags) => withFolder(ports, flags, (folder) => connect(context, folder, name, flags)));
@@ -51,7 +62,13 @@ async function connect({ ports, exit }: CommandContext, folder: OpenFolder, name
     insertAsk(batch, { id, serverId: server.id, askedBy, ticket, nowMs: folder.clock.now() }),
   );
   if (!asked) throw new FailureError({ code: "conflict", message: "Too many servers are being connected at this time." });
-  const ready = await waitFor(folder, id, (ask) => ask.state !== "asked" && ask.state !== "preparing", TAKE_UP_MS, (ask) => ask.state !== "asked");
+  const ready = await waitFor(
+    folder,
+    id,
+    (ask) => ask.state !== "asked" && ask.state !== "preparing",
+    TAKE_UP_MS,
+    (ask) => ask.state !== "asked",
+  );
   if (ready?.state === "asked") {
     await folder.store.write((batch) => endAsk(batch, id, "failed", "Nobody took it up."));
     throw new FailureError({
@@ -116,12 +133,21 @@ async function disconnect({ ports }: CommandContext, folder: OpenFolder, name: s
     await removeConnection(batch, server.id);
     await removeRegistration(batch, server.id);
     const detail = fault === undefined ? { revoked: "yes" } : { revoked: "no", reason: fault };
-    folder.audit.append(batch, { kind: "admin", server: server.name, actor: by, action: "connection.removed", object: server.name, detail });
+    folder.audit.append(batch, {
+      kind: "admin",
+      server: server.name,
+      actor: by,
+      action: "connection.removed",
+      object: server.name,
+      detail,
+    });
   });
-  if (flags.json) terminal.out(`${JSON.stringify({ server: server.name, forgotten: true, revoked: fault === undefined, reason: fault })}\n`);
+  if (flags.json)
+    terminal.out(`${JSON.stringify({ server: server.name, forgotten: true, revoked: fault === undefined, reason: fault })}\n`);
   else {
     terminal.out(`The sign-in at \`${server.name}\` is forgotten.\n`);
-    if (fault !== undefined) terminal.err(`It could not be taken back there: ${fault}\nTake it back at the server, where it lists its applications.\n`);
+    if (fault !== undefined)
+      terminal.err(`It could not be taken back there: ${fault}\nTake it back at the server, where it lists its applications.\n`);
   }
 }
 

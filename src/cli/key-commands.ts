@@ -18,7 +18,9 @@ export function addKeyCommands(program: Command, context: CommandContext): void 
     withFolder(ports, flags, (folder) => list(context, folder, flags)),
   );
   addFolderFlags(
-    key.command("rotate").description("Make a new key, seal everything anew with it, and throw the old ones away. Nothing has to stop for it."),
+    key
+      .command("rotate")
+      .description("Make a new key, seal everything anew with it, and throw the old ones away. Nothing has to stop for it."),
   ).action((flags: FolderFlags) => withFolder(ports, flags, (folder) => rotate(context, folder, flags)));
 }
 

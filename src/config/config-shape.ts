@@ -10,8 +10,8 @@ import {
   checkHeaderName,
   checkHeaderValue,
   checkHost,
-  checkLimitsUrl,
   checkIssuer,
+  checkLimitsUrl,
   checkListenHost,
   checkMetaKey,
   checkName,
@@ -87,7 +87,11 @@ const server: ObjectShape = {
           values: { kind: "text", description: "Its value.", check: checkHeaderValue },
           max: MAX_TAGS,
         },
-        oauth: { kind: "toggle", description: "The gateway signs in to the server (OAuth), once, by `sallyport server connect`.", object: oauth },
+        oauth: {
+          kind: "toggle",
+          description: "The gateway signs in to the server (OAuth), once, by `sallyport server connect`.",
+          object: oauth,
+        },
         command: plain("The program to start."),
         args: { kind: "list", description: "Its arguments.", items: { kind: "text", description: "One argument." }, max: MAX_LIST },
         env: {

@@ -16,13 +16,7 @@ export type Arrival =
   | { readonly kind: "accepted" }
   | { readonly kind: "fault"; readonly code: ArrivalFault; readonly sent: "not_sent" | "unknown"; readonly status: number | undefined };
 
-export type ArrivalFault =
-  | UpstreamFault["reason"]
-  | "not_found"
-  | "refused"
-  | "not_mcp"
-  | "no_answer"
-  | "invalid_answer";
+export type ArrivalFault = UpstreamFault["reason"] | "not_found" | "refused" | "not_mcp" | "no_answer" | "invalid_answer";
 
 export interface RelayPorts {
   /** Our id of the request; undefined: no answer is awaited (a stream of the server's own, a notification). */

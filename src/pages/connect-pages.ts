@@ -30,7 +30,8 @@ export function createConnectPages(desk: Pick<ConnectionDesk, "begin" | "finish"
     else if (path === CLIENT_METADATA_PATH) serveMetadata(desk.baseUrl, response);
     else {
       const parameters = new URLSearchParams(query);
-      const serving = server === undefined ? land(desk, parameters, request, response) : connect(desk, server, parameters, request, response);
+      const serving =
+        server === undefined ? land(desk, parameters, request, response) : connect(desk, server, parameters, request, response);
       serving.catch(() => {
         if (!response.headersSent) sendProblem(response, 503);
       });
@@ -63,7 +64,11 @@ async function connect(
 function explain(server: string, response: ServerResponse): void {
   const paragraphs = [
     ["An agent asked for a server that the gateway has to be signed in to. This page can't do that."],
-    ["Whoever runs the gateway calls ", { code: `sallyport server connect ${server}` }, " on its computer, and opens the link that it prints."],
+    [
+      "Whoever runs the gateway calls ",
+      { code: `sallyport server connect ${server}` },
+      " on its computer, and opens the link that it prints.",
+    ],
   ];
   sendPage(response, { status: 200, title: `Connecting ${server}`, paragraphs });
 }
@@ -100,7 +105,10 @@ function writeCookie(desk: Desk, value: string, seconds: number): string {
 /** Undefined where there is none, or where several claim to be it. */
 function readBrowser(desk: Desk, request: IncomingMessage): string | undefined {
   const name = `${nameCookie(desk)}=`;
-  const found = (request.headers.cookie ?? "").split(";").map((part) => part.trim()).filter((part) => part.startsWith(name));
+  const found = (request.headers.cookie ?? "")
+    .split(";")
+    .map((part) => part.trim())
+    .filter((part) => part.startsWith(name));
   const value = found.length === 1 ? found[0]?.slice(name.length) : undefined;
   return value !== undefined && BROWSER.test(value) ? value : undefined;
 }

@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 
-const STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:38rem;margin:4rem auto;padding:0 1rem}code{background:#8883;padding:.1em .3em}";
+const STYLE =
+  "body{font:16px/1.5 system-ui,sans-serif;max-width:38rem;margin:4rem auto;padding:0 1rem}code{background:#8883;padding:.1em .3em}";
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
 
 const PAGE_HEADERS = {

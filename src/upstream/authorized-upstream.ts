@@ -57,7 +57,7 @@ class AuthorizedExchange implements OpenExchange, AnswerSink {
     if (credential.kind === "ready") this.#send(credential);
     // The caller has its handle before it is told.
     else if (credential.kind === "absent") queueMicrotask(() => this.#take(credential));
-    else void this.#source.renew().then((next) => this.#take(next));
+    else void this.#renew();
   }
 
   cancel(): void {
@@ -111,6 +111,10 @@ class AuthorizedExchange implements OpenExchange, AnswerSink {
     this.#sends++;
     this.#refused = false;
     this.#inner = this.#upstream.exchange({ ...this.#request, signal: undefined, authorization: credential.authorization }, this);
+  }
+
+  async #renew(): Promise<void> {
+    this.#take(await this.#source.renew());
   }
 
   async #replace(): Promise<void> {

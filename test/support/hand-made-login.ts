@@ -2,8 +2,9 @@
  * An MCP server and its authorization server made of nothing but `node:http`, on one origin: it says and gives what a
  * test tells it to, and keeps what it was asked.
  */
-import { startServer, type Arrived as Request } from "../upstream/loopback-server.ts";
+
 import type { ServerResponse } from "node:http";
+import { type Arrived as Request, startServer } from "../upstream/loopback-server.ts";
 
 export type Serve = (response: ServerResponse, request: Request) => void;
 
@@ -35,7 +36,9 @@ export async function startHandMadeLogin(): Promise<HandMadeLogin> {
     if (own) return own(response, request);
     switch (path) {
       case "/mcp":
-        return void response.writeHead(401, { "www-authenticate": `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"` }).end();
+        return void response
+          .writeHead(401, { "www-authenticate": `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"` })
+          .end();
       case "/.well-known/oauth-protected-resource/mcp":
         return sendJson(response, login.resource);
       case "/.well-known/oauth-authorization-server":
@@ -44,7 +47,12 @@ export async function startHandMadeLogin(): Promise<HandMadeLogin> {
         return sendJson(response, { client_id: "registered", redirect_uris: [] }, 201);
       case "/token":
         given++;
-        return sendJson(response, { access_token: `access-token-${given}`, refresh_token: `refresh-token-${given}`, token_type: "Bearer", expires_in: 3600 });
+        return sendJson(response, {
+          access_token: `access-token-${given}`,
+          refresh_token: `refresh-token-${given}`,
+          token_type: "Bearer",
+          expires_in: 3600,
+        });
       case "/revoke":
         return void response.writeHead(200).end();
       default:

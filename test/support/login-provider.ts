@@ -12,7 +12,10 @@ import Untyped from "oidc-provider";
 import { onTestFinished, vi } from "vitest";
 
 interface Provider {
-  readonly Grant: new (of: { accountId: string; clientId: string }) => {
+  readonly Grant: new (of: {
+    accountId: string;
+    clientId: string;
+  }) => {
     addOIDCScope(scope: string): void;
     addResourceScope(resource: string, scope: string): void;
     save(): Promise<string>;
@@ -47,8 +50,6 @@ export interface LoginProvider {
   readonly ran: string[];
   /** What the tool answers; left out: `hello`. */
   reply: string | undefined;
-  /** All access tokens are refused from now on, until they are renewed. */
-  refuseBefore(): void;
   browse(link: string, choice?: "consent" | "deny"): Promise<{ readonly url: URL; readonly status: number; readonly text: string }>;
 }
 
@@ -72,7 +73,6 @@ export async function startLoginProvider(): Promise<LoginProvider> {
   const origin = await listen((request, response) => serve(request, response));
   const resource = `${origin}/mcp`;
   let choice: "consent" | "deny" = "consent";
-  const refused = new Set<string>();
   const world: LoginProvider = {
     issuer,
     url: resource,
@@ -81,9 +81,6 @@ export async function startLoginProvider(): Promise<LoginProvider> {
     asked: [],
     ran: [],
     reply: undefined,
-    refuseBefore: () => {
-      for (const token of world.tokens) refused.add(token);
-    },
     browse: (link, chosen = "consent") => {
       choice = chosen;
       return followRedirects(link);
@@ -104,7 +101,12 @@ export async function startLoginProvider(): Promise<LoginProvider> {
         enabled: true,
         defaultResource: () => resource,
         useGrantedResource: () => true,
-        getResourceServerInfo: () => ({ scope: SCOPE, audience: resource, accessTokenTTL: world.tokenSeconds, accessTokenFormat: "opaque" }),
+        getResourceServerInfo: () => ({
+          scope: SCOPE,
+          audience: resource,
+          accessTokenTTL: world.tokenSeconds,
+          accessTokenFormat: "opaque",
+        }),
       },
     },
     rotateRefreshToken: true,
@@ -129,22 +131,27 @@ export async function startLoginProvider(): Promise<LoginProvider> {
     if (request.url !== "/mcp") return void response.writeHead(404).end();
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
     if (token !== undefined) world.tokens.push(token);
-    const found = token === undefined || refused.has(token) ? undefined : await provider.AccessToken.find(token);
+    const found = token === undefined ? undefined : await provider.AccessToken.find(token);
     const isFor = found !== undefined && !found.isExpired && [found.aud ?? []].flat().includes(resource);
     if (!isFor) {
       const metadata = `${origin}/.well-known/oauth-protected-resource/mcp`;
-      response.writeHead(401, { "www-authenticate": `Bearer error="invalid_token", resource_metadata="${metadata}"`, "content-type": "application/json" });
+      response.writeHead(401, {
+        "www-authenticate": `Bearer error="invalid_token", resource_metadata="${metadata}"`,
+        "content-type": "application/json",
+      });
       response.end('{"error":"invalid_token","error_description":"challenge-of-the-upstream"}');
       request.resume();
       return;
     }
     const server = new Server({ name: "guarded", version: "1.0.0" }, { capabilities: { tools: {} } });
-    server.setRequestHandler(ListToolsRequestSchema, async () => ({ tools: [{ name: "greet", inputSchema: { type: "object" as const } }] }));
+    server.setRequestHandler(ListToolsRequestSchema, async () => ({
+      tools: [{ name: "greet", inputSchema: { type: "object" as const } }],
+    }));
     server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
       world.ran.push(params.name);
       return { content: [{ type: "text" as const, text: world.reply ?? "hello" }] };
     });
-    const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
+    const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true } as never);
     await server.connect(transport as Transport);
     await transport.handleRequest(request, response);
   }
@@ -160,7 +167,8 @@ async function actAsPerson(
 ): Promise<void> {
   const { prompt, params, session } = await provider.interactionDetails(request, response);
   if (prompt.name === "login") return await provider.interactionFinished(request, response, { login: { accountId: "person" } });
-  if (choice === "deny") return await provider.interactionFinished(request, response, { error: "access_denied", error_description: "<b>no</b>" });
+  if (choice === "deny")
+    return await provider.interactionFinished(request, response, { error: "access_denied", error_description: "<b>no</b>" });
   const grant = new provider.Grant({ accountId: session?.accountId ?? "", clientId: String(params["client_id"]) });
   grant.addOIDCScope("openid offline_access");
   grant.addResourceScope(resource, SCOPE);
@@ -170,7 +178,10 @@ async function actAsPerson(
 const MAX_STEPS = 12;
 
 /** A browser: cookies by origin, redirects followed, to the first page that is one. */
-export async function followRedirects(start: string, jar: Map<string, Map<string, string>> = new Map()): Promise<{ url: URL; status: number; text: string }> {
+export async function followRedirects(
+  start: string,
+  jar: Map<string, Map<string, string>> = new Map(),
+): Promise<{ url: URL; status: number; text: string }> {
   let url = new URL(start);
   for (let step = 0; step < MAX_STEPS; step++) {
     const cookies = jar.get(url.origin) ?? new Map<string, string>();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createAuthorizedUpstream, type CredentialPort } from "../../src/upstream/authorized-upstream.ts";
+import { type CredentialPort, createAuthorizedUpstream } from "../../src/upstream/authorized-upstream.ts";
 import type { UpstreamRequest } from "../../src/upstream/http-upstream.ts";
 import type { Credential } from "../../src/upstream/oauth/credential-source.ts";
 import { type Answer, createRecorder, openUpstream, startServer, type Told } from "./loopback-server.ts";
@@ -26,7 +26,12 @@ function fake(answers: { current?: Credential; renewed?: Credential; replacement
   return port;
 }
 
-async function send(url: string, port: CredentialPort, request: UpstreamRequest = CALL, headers: Record<string, string> = {}): Promise<Told> {
+async function send(
+  url: string,
+  port: CredentialPort,
+  request: UpstreamRequest = CALL,
+  headers: Record<string, string> = {},
+): Promise<Told> {
   const recorder = createRecorder();
   createAuthorizedUpstream(openUpstream(url, headers), port).exchange(request, recorder);
   return await recorder.done;
@@ -35,12 +40,19 @@ async function send(url: string, port: CredentialPort, request: UpstreamRequest 
 const refuse =
   (status: number, challenge: string): Answer =>
   (_request, response) =>
-    void response.writeHead(status, { "www-authenticate": challenge, "content-type": "application/json" }).end('{"jsonrpc":"2.0","id":1,"error":{}}');
+    void response
+      .writeHead(status, { "www-authenticate": challenge, "content-type": "application/json" })
+      .end('{"jsonrpc":"2.0","id":1,"error":{}}');
 
 describe("a server with a credential that changes", () => {
   test("gets the one that holds, and the other headers as ever", async () => {
     const server = await startServer((_request, response) => void response.writeHead(200, { "www-authenticate": "Bearer x=y" }).end("{}"));
-    const told = await send(server.url, fake(), { ...CALL, headers: { ...CALL.headers, authorization: "Bearer the-clients" } }, { "x-key": "fixed" });
+    const told = await send(
+      server.url,
+      fake(),
+      { ...CALL, headers: { ...CALL.headers, authorization: "Bearer the-clients" } },
+      { "x-key": "fixed" },
+    );
     expect(told).toMatchObject({ status: 200, body: "{}", ended: true, faults: [] });
     expect(told.headers["www-authenticate"]).toBeUndefined();
     expect(server.arrived).toHaveLength(1);
@@ -50,7 +62,9 @@ describe("a server with a credential that changes", () => {
 
   test("that refuses it is asked once more, with another", async () => {
     const server = await startServer((request, response, raw) =>
-      request.headers.authorization === "Bearer token-1" ? refuse(401, 'Bearer scope="x"')(request, response, raw) : void response.end("{}"),
+      request.headers.authorization === "Bearer token-1"
+        ? refuse(401, 'Bearer scope="x"')(request, response, raw)
+        : void response.end("{}"),
     );
     const port = fake();
     expect(await send(server.url, port)).toMatchObject({ status: 200, body: "{}", ended: true });

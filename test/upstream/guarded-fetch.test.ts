@@ -9,7 +9,10 @@ import { type Answer, startServer } from "./loopback-server.ts";
 
 const LOOPBACK = ["127.0.0.1/32"];
 
-function open(allow: readonly string[] = LOOPBACK, more: { names?: Record<string, string[]>; timeoutMs?: number; maxAnswerBytes?: number } = {}): GuardedFetch {
+function open(
+  allow: readonly string[] = LOOPBACK,
+  more: { names?: Record<string, string[]>; timeoutMs?: number; maxAnswerBytes?: number } = {},
+): GuardedFetch {
   const { names = {}, ...bounds } = more;
   const resolve = (name: string): Promise<string[]> => Promise.resolve(names[name] ?? ["203.0.113.7"]);
   return createGuardedFetch({ guard: createAddressGuard({ allow, resolve }), ca: TEST_CERTIFICATE, ...bounds });
@@ -32,7 +35,11 @@ async function failureOf(asking: Promise<unknown>): Promise<string> {
 describe("a guarded fetch", () => {
   test("sends a form and gives the answer", async () => {
     const server = await startServer((_request, response) => json(response, { a: 1 }, 201));
-    const answer = await open()(server.url, { method: "POST", body: new URLSearchParams({ grant: "x y" }), headers: { accept: "application/json" } });
+    const answer = await open()(server.url, {
+      method: "POST",
+      body: new URLSearchParams({ grant: "x y" }),
+      headers: { accept: "application/json" },
+    });
     expect(answer.status).toBe(201);
     expect(await answer.json()).toEqual({ a: 1 });
     expect(server.arrived[0]).toMatchObject({ method: "POST", body: "grant=x+y" });

@@ -11,7 +11,9 @@ import { createKeys, type Keys } from "../../src/vault/keys.ts";
 import { RESEAL_ROWS, resealAll } from "../../src/vault/reseal.ts";
 
 const COLUMN = { table: "box", column: "sealed", row: "id" };
-const migrations: Migrations = { "0900-box": async (batch) => void (await batch.run("CREATE TABLE box (id text PRIMARY KEY, sealed text)")) };
+const migrations: Migrations = {
+  "0900-box": async (batch) => void (await batch.run("CREATE TABLE box (id text PRIMARY KEY, sealed text)")),
+};
 const placeOf = (row: string) => ({ table: "box", column: "sealed", row });
 
 interface World {
@@ -68,7 +70,11 @@ test("a value carries the number of its key and opens in its row alone", async (
   expect(await world.get("a")).toBe("the secret of a");
   const elsewhere = await world.store.write(async (batch) => {
     const keyring = await world.other(batch);
-    return [keyring.open(sealed, placeOf("b")), keyring.open(sealed, { ...placeOf("a"), column: "other" }), keyring.open(sealed, placeOf("a"))];
+    return [
+      keyring.open(sealed, placeOf("b")),
+      keyring.open(sealed, { ...placeOf("a"), column: "other" }),
+      keyring.open(sealed, placeOf("a")),
+    ];
   });
   expect(elsewhere.map(({ ok }) => ok)).toEqual([false, false, true]);
 });

@@ -88,27 +88,36 @@ export async function endAsk(batch: Batch, id: string, state: "done" | "failed",
   await batch.run("UPDATE upstream_ask SET state = ?, message = ?, sealed = NULL WHERE id = ?", [state, words, id]);
 }
 
-/**
- * A browser comes with the ticket: the first one is bound to it, and may come again; every other is refused. Gives the
- * address to send it to.
- */
+export interface ComingBrowser {
+  readonly ticket: string;
+  /** What it shows of an earlier visit. */
+  readonly shown: string | undefined;
+  /** What it gets where this is its first: never what it brought, for somebody else may have put that there. */
+  readonly fresh: string;
+  readonly serverId: string;
+  readonly nowMs: number;
+}
+
+/** A browser comes with the ticket: the first one is bound to it, and may come again; every other is refused. */
 export async function openWithTicket(
   batch: Batch,
   keyring: Keyring,
-  coming: { readonly ticket: string; readonly browser: string; readonly serverId: string; readonly nowMs: number },
-): Promise<string | undefined> {
-  const browserHash = hashSecret(coming.browser);
+  coming: ComingBrowser,
+): Promise<{ readonly url: string; readonly browser: string } | undefined> {
   const [row] = await batch.all("SELECT * FROM upstream_ask WHERE ticket_hash = ? AND server_id = ? AND expires_ms > ?", [
     hashSecret(coming.ticket),
     coming.serverId,
     coming.nowMs,
   ]);
-  const isFirst = row?.["state"] === "ready";
-  if (row === undefined || !(isFirst || (row["state"] === "opened" && row["browser_hash"] === browserHash))) return undefined;
-  const plan = openPlan(keyring, row);
-  if (plan === undefined) return undefined;
-  await batch.run("UPDATE upstream_ask SET state = 'opened', browser_hash = ? WHERE id = ?", [browserHash, String(row["id"])]);
-  return plan.authorizationUrl;
+  const plan = row && openPlan(keyring, row);
+  if (row === undefined || plan === undefined) return undefined;
+  if (row["state"] === "opened" && coming.shown !== undefined && row["browser_hash"] === hashSecret(coming.shown)) {
+    return { url: plan.authorizationUrl, browser: coming.shown };
+  }
+  if (row["state"] !== "ready") return undefined;
+  const id = String(row["id"]);
+  await batch.run("UPDATE upstream_ask SET state = 'opened', browser_hash = ? WHERE id = ?", [hashSecret(coming.fresh), id]);
+  return { url: plan.authorizationUrl, browser: coming.fresh };
 }
 
 /** The plan that a `state` belongs to, once, and only to the browser that opened it. */

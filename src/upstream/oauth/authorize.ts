@@ -18,7 +18,15 @@ import type { AddressGuard } from "../address-guard.ts";
 import type { GuardedFetch } from "../guarded-fetch.ts";
 import { CALLBACK_PATH, chooseClient, type Registration } from "./client-identity.ts";
 import { type Discovered, discover, failLogin } from "./discover.ts";
-import { authenticateClient, describeTokenError, fetchOptions, type LoginTerms, quoteErrorCode, readTokens, type Tokens } from "./tokens.ts";
+import {
+  authenticateClient,
+  describeTokenError,
+  fetchOptions,
+  type LoginTerms,
+  quoteErrorCode,
+  readTokens,
+  type Tokens,
+} from "./tokens.ts";
 
 export interface LoginPlan {
   readonly terms: LoginTerms;
@@ -93,7 +101,8 @@ export async function redeemLogin(
   try {
     checked = validateAuthResponse(terms.server, client, parameters, plan.state);
   } catch (error) {
-    if (error instanceof AuthorizationResponseError) return failLogin(`The authorization server answered with ${quoteErrorCode(error.error)}.`);
+    if (error instanceof AuthorizationResponseError)
+      return failLogin(`The authorization server answered with ${quoteErrorCode(error.error)}.`);
     return failLogin("What came back is not an answer to what was asked, or comes from another authorization server.");
   }
   if ((checked.get("code") ?? "") === "") return failLogin("What came back holds no code.");

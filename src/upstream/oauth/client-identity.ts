@@ -84,7 +84,10 @@ async function register({ server, fetch, baseUrl, nowMs }: ChooseClientOptions, 
     const client: LoginClient = typeof secret !== "string" ? { id, method: "none" } : { id, secret, method: named };
     const until = told["client_secret_expires_at"];
     const expiresMs = typeof until === "number" && until > 0 ? Math.min(until * 1000, Number.MAX_SAFE_INTEGER) : undefined;
-    return succeed({ client, registration: { issuer: server.issuer, redirectUri, client, expiresMs: expiresMs && Math.max(expiresMs, nowMs) } });
+    return succeed({
+      client,
+      registration: { issuer: server.issuer, redirectUri, client, expiresMs: expiresMs && Math.max(expiresMs, nowMs) },
+    });
   } catch (error) {
     const { failure } = describeTokenError(error);
     return failLogin(`The gateway could not register itself: ${failure.message}`, failure.hint);

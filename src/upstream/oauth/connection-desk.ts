@@ -159,16 +159,19 @@ export class ConnectionDesk {
   }
 
   /** A browser brings a ticket: where to send it, and what it must show when it comes back. */
-  async begin(serverName: string, ticket: string, browser: string | undefined): Promise<{ readonly url: string; readonly browser: string } | undefined> {
+  async begin(
+    serverName: string,
+    ticket: string,
+    browser: string | undefined,
+  ): Promise<{ readonly url: string; readonly browser: string } | undefined> {
     const server = [...this.#servers.values()].find(({ name }) => name === serverName);
     if (server === undefined || ticket.length > MAX_PARAMETER_CHARACTERS) return undefined;
     const { store, openKeyring, now } = this.#ports;
     // Anybody may come with anything: only what is known is worth a transaction.
     if (!(await hasAsk(store.query, "ticket_hash", hashSecret(ticket)))) return undefined;
-    const shown = browser ?? randomBytes(BROWSER_BYTES).toString("base64url");
-    const coming = { ticket, browser: shown, serverId: server.id, nowMs: now() };
-    const url = await store.write(async (batch) => openWithTicket(batch, await openKeyring(batch), coming));
-    return url === undefined ? undefined : { url, browser: shown };
+    const fresh = randomBytes(BROWSER_BYTES).toString("base64url");
+    const coming = { ticket, shown: browser, fresh, serverId: server.id, nowMs: now() };
+    return await store.write(async (batch) => openWithTicket(batch, await openKeyring(batch), coming));
   }
 
   /** A browser comes back from an authorization server. What it brings works once, and only for the one that left. */
@@ -212,7 +215,12 @@ export class ConnectionDesk {
         connectedMs: nowMs,
         connectedBy: ask.askedBy,
         wantedScopes: [],
-        secrets: { terms: plan.terms, tokens, sinceMs: nowMs, former: previous === undefined ? [] : listFormer(previous.secrets, tokens, nowMs) },
+        secrets: {
+          terms: plan.terms,
+          tokens,
+          sinceMs: nowMs,
+          former: previous === undefined ? [] : listFormer(previous.secrets, tokens, nowMs),
+        },
       };
       await writeConnection(batch, keyring, connection, nowMs);
       await endAsk(batch, ask.id, "done", "");

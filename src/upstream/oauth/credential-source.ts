@@ -12,6 +12,7 @@ import type { Batch, Store } from "../../store/store.ts";
 import type { OpenKeyring } from "../../vault/keyring.ts";
 import type { GuardedFetch } from "../guarded-fetch.ts";
 import { takeScopes } from "./challenge.ts";
+import { isResourceOf } from "./discover.ts";
 import { type Connection, type ConnectionSecrets, type FormerToken, readConnection, writeConnection } from "./tables.ts";
 import { refreshTokens, revokeToken, type TokenResult, type Tokens } from "./tokens.ts";
 
@@ -54,6 +55,8 @@ export interface ConnectionEvent {
 
 export interface CredentialPorts {
   readonly serverId: string;
+  /** Where the server is now: a token for another place is never sent there. */
+  readonly url: string;
   readonly store: Store;
   readonly openKeyring: OpenKeyring;
   readonly fetch: GuardedFetch;
@@ -70,13 +73,17 @@ export interface CredentialPorts {
   readonly onConnected: () => void;
 }
 
-type Step = { readonly kind: "changed"; readonly row: Connection | undefined } | { readonly kind: "ours"; readonly row: Connection } | { readonly kind: "busy" };
+type Step =
+  | { readonly kind: "changed"; readonly row: Connection | undefined }
+  | { readonly kind: "ours"; readonly row: Connection }
+  | { readonly kind: "busy" };
 
 const GATEWAY = "gateway";
 
 export class CredentialSource {
   readonly #ports: CredentialPorts;
   #held: Connection | undefined;
+  #isForServer = false;
   #renewAtMs = Number.POSITIVE_INFINITY;
   #retryAtMs = 0;
   #failures = 0;
@@ -102,7 +109,7 @@ export class CredentialSource {
   current(): Credential {
     const held = this.#held;
     if (held === undefined) return { kind: "absent", reason: "not_connected" };
-    if (held.state !== "connected") return { kind: "absent", reason: "needs_login" };
+    if (held.state !== "connected" || !this.#isForServer) return { kind: "absent", reason: "needs_login" };
     const { tokens, sinceMs } = held.secrets;
     const nowMs = this.#ports.now();
     if (nowMs < Math.max(tokens.expiresMs ?? Number.POSITIVE_INFINITY, sinceMs + MIN_TOKEN_USE_MS)) {
@@ -137,7 +144,8 @@ export class CredentialSource {
   /** The server refused a credential of that version: another one, where there is one or one can be had. */
   async replace(version: number): Promise<Credential> {
     const held = this.#held;
-    if (held === undefined || held.version !== version || held.state !== "connected") return this.current();
+    const isUsable = held?.version === version && held.state === "connected" && this.#isForServer;
+    if (held === undefined || !isUsable) return this.current();
     const { tokens, sinceMs } = held.secrets;
     const nowMs = this.#ports.now();
     // Just renewed and refused all the same: renewing again would change nothing.
@@ -152,7 +160,7 @@ export class CredentialSource {
   /** Called a few times a second: renews ahead of time. */
   tick(): void {
     const held = this.#held;
-    if (this.#closed || held?.state !== "connected" || this.#renewing) return;
+    if (this.#closed || held?.state !== "connected" || !this.#isForServer || this.#renewing) return;
     const { tokens, sinceMs } = held.secrets;
     const nowMs = this.#ports.now();
     if (tokens.expiresMs === undefined || nowMs < this.#renewAtMs || nowMs < this.#retryAtMs) return;
@@ -292,6 +300,7 @@ export class CredentialSource {
   #adopt(row: Connection | undefined): void {
     const wasConnected = this.#held?.state === "connected";
     this.#held = row;
+    this.#isForServer = row !== undefined && isResourceOf(row.secrets.terms.resource, new URL(this.#ports.url));
     const nowMs = this.#ports.now();
     if (row) {
       const { tokens, sinceMs, former, terms } = row.secrets;
@@ -305,7 +314,7 @@ export class CredentialSource {
     }
     for (const [secret, untilMs] of [...this.#known]) if (untilMs <= nowMs) this.#known.delete(secret);
     this.#ports.onSecrets([...this.#known].map(([secret]) => secret));
-    if (row?.state === "connected" && !wasConnected) this.#ports.onConnected();
+    if (row?.state === "connected" && this.#isForServer && !wasConnected) this.#ports.onConnected();
   }
 
   #postpone(): void {

@@ -62,12 +62,12 @@ export async function discover(options: DiscoverOptions): Promise<Result<Discove
 }
 
 /** Knocks without a credential: the refusal may say where the metadata is. */
-async function probe({ url, fetch }: DiscoverOptions): Promise<Challenge> {
+async function probe({ url, fetch: ask }: DiscoverOptions): Promise<Challenge> {
   const clientInfo = { name: "sallyport", version: "0" };
   const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
   const body = JSON.stringify({ jsonrpc: "2.0", id: "sallyport-login", method: "initialize", params });
   const headers = { "content-type": "application/json", accept: "application/json, text/event-stream" };
-  const answer = await fetch(url, { method: "POST", headers, body });
+  const answer = await ask(url, { method: "POST", headers, body });
   return readChallenge(answer.status === 401 ? answer.headers.get("www-authenticate") : undefined);
 }
 
@@ -99,7 +99,7 @@ async function findResource({ fetch }: DiscoverOptions, url: URL, challenge: Cha
 }
 
 /** The server's own address, or one that it lies under, on the same host. */
-function isResourceOf(resource: string, url: URL): boolean {
+export function isResourceOf(resource: string, url: URL): boolean {
   if (!URL.canParse(resource) || resource.includes("#")) return false;
   const named = new URL(resource);
   if (named.origin !== url.origin || named.username !== "" || named.password !== "") return false;
@@ -168,8 +168,8 @@ async function judgeEndpoint(found: Members, name: string, guard: AddressGuard):
 }
 
 /** Undefined where it is not there; a server that fails is not one that has none. */
-async function readMetadata(fetch: GuardedFetch, address: string): Promise<Members | undefined> {
-  const answer = await fetch(address, { headers: { accept: "application/json" } });
+async function readMetadata(ask: GuardedFetch, address: string): Promise<Members | undefined> {
+  const answer = await ask(address, { headers: { accept: "application/json" } });
   if (answer.status >= 400 && answer.status < 500) return undefined;
   if (answer.status !== 200) throw refuse(`The metadata at \`${new URL(address).host}\` can't be had: status ${answer.status}.`);
   const value: unknown = await answer.json().catch(() => undefined);

@@ -134,7 +134,8 @@ export function quoteErrorCode(code: unknown): string {
 export function describeTokenError(error: unknown): TokenFailure {
   if (error instanceof FailureError) return { kind: "passing", failure: error.failures[0] as Failure };
   if (error instanceof ResponseBodyError) {
-    const isPassing = error.status >= 500 || error.status === 429 || error.error === "temporarily_unavailable" || error.error === "server_error";
+    const isPassing =
+      error.status >= 500 || error.status === 429 || error.error === "temporarily_unavailable" || error.error === "server_error";
     const message = `The authorization server answered with ${quoteErrorCode(error.error)}.`;
     return { kind: isPassing ? "passing" : "final", failure: { code: "login_failed", message } };
   }

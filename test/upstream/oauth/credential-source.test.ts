@@ -9,7 +9,7 @@ import { createManualClock } from "../../../src/kernel/clock.ts";
 import { FORMER_TOKEN_MS, LEASE_MS, MIN_TOKEN_USE_MS, REFUSED_PAUSE_MS } from "../../../src/upstream/oauth/credential-source.ts";
 import { removeConnection } from "../../../src/upstream/oauth/tables.ts";
 import { type HandMadeLogin, sendJson, startHandMadeLogin } from "../../support/hand-made-login.ts";
-import { type Held, holdConnection, openFolder, type Opened, type Put, putConnection, readStored, SERVER } from "./rig.ts";
+import { type Held, holdConnection, type Opened, openFolder, type Put, putConnection, readStored, SERVER } from "./rig.ts";
 
 const START = 1_000_000;
 const HOUR = 3_600_000;
@@ -39,7 +39,7 @@ async function startWorld(put: Partial<Put> = {}): Promise<World> {
   const open = async (): Promise<{ opened: Opened; held: Held }> => {
     const opened = await openFolder(folder, clock);
     onTestFinished(() => opened.close());
-    return { opened, held: holdConnection(opened, clock) };
+    return { opened, held: holdConnection(opened, clock, login.url) };
   };
   const { opened, held } = await open();
   await putConnection(opened, { origin: login.origin, nowMs: START, ...put });
@@ -112,7 +112,11 @@ describe("a credential", () => {
     login.serve.set("/token", (response) => sendJson(response, { access_token: "next", token_type: "bearer", expires_in: 60 }));
     clock.set(START + HOUR);
     await held.source.renew();
-    expect((await readStored(opened))?.secrets.tokens).toEqual({ access: "next", refresh: "refresh-token-0", expiresMs: START + HOUR + 60_000 });
+    expect((await readStored(opened))?.secrets.tokens).toEqual({
+      access: "next",
+      refresh: "refresh-token-0",
+      expiresMs: START + HOUR + 60_000,
+    });
   });
 
   test("that was refused is renewed once, and then believed to be refused", async () => {
@@ -138,9 +142,15 @@ describe("a credential", () => {
   });
 
   test.each([
-    ["invalid_grant", (response: Parameters<typeof sendJson>[0]) => sendJson(response, { error: "invalid_grant", error_description: "hush" }, 400)],
+    [
+      "invalid_grant",
+      (response: Parameters<typeof sendJson>[0]) => sendJson(response, { error: "invalid_grant", error_description: "hush" }, 400),
+    ],
     ["an unknown client", (response: Parameters<typeof sendJson>[0]) => sendJson(response, { error: "invalid_client" }, 401)],
-    ["a token of another kind", (response: Parameters<typeof sendJson>[0]) => sendJson(response, { access_token: "a", token_type: "dpop" })],
+    [
+      "a token of another kind",
+      (response: Parameters<typeof sendJson>[0]) => sendJson(response, { access_token: "a", token_type: "dpop" }),
+    ],
   ])("ends with %s: told, on record, and never asked again", async (_name, answer) => {
     const { held, login, clock, opened } = await startWorld();
     login.serve.set("/token", answer);
@@ -229,7 +239,11 @@ describe("a credential", () => {
   test("that was taken away while it was renewed stays away, and what came is given back", async () => {
     const { held, login, clock, opened } = await startWorld();
     const gate = Promise.withResolvers<void>();
-    login.serve.set("/token", (response) => void gate.promise.then(() => sendJson(response, { access_token: "orphan", refresh_token: "orphan-refresh", token_type: "bearer" })));
+    login.serve.set(
+      "/token",
+      (response) =>
+        void gate.promise.then(() => sendJson(response, { access_token: "orphan", refresh_token: "orphan-refresh", token_type: "bearer" })),
+    );
     clock.set(START + HOUR);
     const renewing = held.source.renew();
     await settled(() => login.forms().length > 0);
@@ -238,6 +252,21 @@ describe("a credential", () => {
     expect(await renewing).toEqual({ kind: "absent", reason: "not_connected" });
     expect(await readStored(opened)).toBeUndefined();
     await settled(() => login.arrived.some(({ url, body }) => url === "/revoke" && body.includes("orphan-refresh")));
+  });
+
+  test("for one place is not sent to another, nor renewed for it, when the server's address changes", async () => {
+    const { login, clock, opened } = await startWorld();
+    for (const url of ["https://elsewhere.example/mcp", `${login.origin}/other`, `${login.origin.replace("127.0.0.1", "127.0.0.2")}/mcp`]) {
+      const moved = holdConnection(opened, clock, url);
+      await moved.source.load();
+      expect(moved.source.current()).toEqual({ kind: "absent", reason: "needs_login" });
+      expect(moved.connected).toBe(0);
+      expect(moved.secrets).toContain("access-token-0");
+      expect(await moved.source.replace(1)).toEqual({ kind: "absent", reason: "needs_login" });
+      moved.source.tick();
+    }
+    clock.set(START + HOUR);
+    expect(login.forms()).toEqual([]);
   });
 
   test("is nowhere in clear on the disk", async () => {
@@ -256,8 +285,8 @@ interface Child {
   says(line: RegExp): Promise<string>;
 }
 
-async function startChild(folder: string, now: number): Promise<Child> {
-  const child = spawn(process.execPath, [CHILD, folder, String(now)], { stdio: ["pipe", "pipe", "inherit"] });
+async function startChild(folder: string, now: number, url: string): Promise<Child> {
+  const child = spawn(process.execPath, [CHILD, folder, String(now), url], { stdio: ["pipe", "pipe", "inherit"] });
   let out = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     out += text;
@@ -282,20 +311,27 @@ async function startChild(folder: string, now: number): Promise<Child> {
 }
 
 describe("several processes", () => {
-  test("renew once, and both go on with what came", async () => {
-    const { folder, login, clock, held, another } = await startWorld();
-    const { held: other } = await another();
-    clock.set(START + HOUR);
-    const children = await Promise.all([startChild(folder, START + HOUR), startChild(folder, START + HOUR)]);
-    login.serve.set("/token", (response) => {
-      setTimeout(() => sendJson(response, { access_token: "shared", refresh_token: "shared-refresh", token_type: "bearer", expires_in: 3600 }), 300);
-    });
-    for (const child of children) child.process.stdin?.write("go\n");
-    const here = await Promise.all([held.source.renew(), other.source.renew()]);
-    for (const one of here) expect(one).toMatchObject({ kind: "ready", authorization: "Bearer shared" });
-    for (const child of children) await child.says(/Bearer shared/);
-    expect(login.forms()).toHaveLength(1);
-  }, PATIENCE_MS);
+  test(
+    "renew once, and both go on with what came",
+    async () => {
+      const { folder, login, clock, held, another } = await startWorld();
+      const { held: other } = await another();
+      clock.set(START + HOUR);
+      const children = await Promise.all([startChild(folder, START + HOUR, login.url), startChild(folder, START + HOUR, login.url)]);
+      login.serve.set("/token", (response) => {
+        setTimeout(
+          () => sendJson(response, { access_token: "shared", refresh_token: "shared-refresh", token_type: "bearer", expires_in: 3600 }),
+          300,
+        );
+      });
+      for (const child of children) child.process.stdin?.write("go\n");
+      const here = await Promise.all([held.source.renew(), other.source.renew()]);
+      for (const one of here) expect(one).toMatchObject({ kind: "ready", authorization: "Bearer shared" });
+      for (const child of children) await child.says(/Bearer shared/);
+      expect(login.forms()).toHaveLength(1);
+    },
+    PATIENCE_MS,
+  );
 
   test.each([true, false])(
     "one that was killed between the server's answer and its own record leaves a connection that holds, or says that it does not (%s)",
@@ -311,7 +347,7 @@ describe("several processes", () => {
         if (isOld && !isPatient) return sendJson(response, { error: "invalid_grant" }, 400);
         sendJson(response, { access_token: "after", refresh_token: "after-refresh", token_type: "bearer", expires_in: 3600 });
       });
-      const child = await startChild(folder, START + HOUR - 1_000);
+      const child = await startChild(folder, START + HOUR - 1_000, login.url);
       child.process.stdin?.write("go\n");
       await answering.promise;
       child.process.kill("SIGKILL");

@@ -12,7 +12,10 @@ import { type HandMadeLogin, sendJson, startHandMadeLogin } from "../../support/
 
 const NO_CONFIG: OAuthConfig = { clientId: undefined, clientSecret: undefined, scopes: undefined, issuer: undefined };
 const BASE = "http://127.0.0.1:8420";
-const guard = createAddressGuard({ allow: ["127.0.0.1/32"], resolve: (name) => Promise.resolve(name.startsWith("inside") ? ["10.0.0.7"] : ["203.0.113.9"]) });
+const guard = createAddressGuard({
+  allow: ["127.0.0.1/32"],
+  resolve: (name) => Promise.resolve(name.startsWith("inside") ? ["10.0.0.7"] : ["203.0.113.9"]),
+});
 const fetch = createGuardedFetch({ guard, timeoutMs: 2_000 });
 
 interface How {
@@ -88,7 +91,9 @@ describe("a plan", () => {
     login.serve.set("/mcp", (response) => void response.writeHead(401).end());
     expect((await planned(login)).terms.resource).toBe(login.url);
     login.serve.set("/.well-known/oauth-protected-resource/mcp", (response) => void response.writeHead(404).end());
-    login.serve.set("/.well-known/oauth-protected-resource", (response) => sendJson(response, { ...login.resource, resource: login.origin }));
+    login.serve.set("/.well-known/oauth-protected-resource", (response) =>
+      sendJson(response, { ...login.resource, resource: login.origin }),
+    );
     expect((await planned(login)).terms.resource).toBe(login.origin);
   });
 
@@ -114,10 +119,22 @@ describe("a plan", () => {
   });
 
   test.each([
-    ["another resource's metadata", (login: HandMadeLogin) => void (login.resource["resource"] = "https://other.example/mcp"), "another resource"],
-    ["a resource beside the server", (login: HandMadeLogin) => void (login.resource["resource"] = `${login.origin}/mc`), "another resource"],
+    [
+      "another resource's metadata",
+      (login: HandMadeLogin) => void (login.resource["resource"] = "https://other.example/mcp"),
+      "another resource",
+    ],
+    [
+      "a resource beside the server",
+      (login: HandMadeLogin) => void (login.resource["resource"] = `${login.origin}/mc`),
+      "another resource",
+    ],
     ["a resource below the server", (login: HandMadeLogin) => void (login.resource["resource"] = `${login.url}/more`), "another resource"],
-    ["no authorization server", (login: HandMadeLogin) => void (login.resource["authorization_servers"] = [7]), "names no authorization server"],
+    [
+      "no authorization server",
+      (login: HandMadeLogin) => void (login.resource["authorization_servers"] = [7]),
+      "names no authorization server",
+    ],
     ["another issuer's metadata", (login: HandMadeLogin) => void (login.server["issuer"] = "https://honest.example"), "another issuer"],
     ["no PKCE", (login: HandMadeLogin) => void (login.server["code_challenge_methods_supported"] = ["plain"]), "PKCE"],
     ["nothing about PKCE", (login: HandMadeLogin) => void delete login.server["code_challenge_methods_supported"], "PKCE"],
@@ -125,17 +142,62 @@ describe("a plan", () => {
     ["a script for a page", (login: HandMadeLogin) => void (login.server["authorization_endpoint"] = "javascript:alert(1)"), "address"],
     ["a file for a page", (login: HandMadeLogin) => void (login.server["authorization_endpoint"] = "file:///etc/passwd"), "address"],
     ["http elsewhere", (login: HandMadeLogin) => void (login.server["token_endpoint"] = "http://auth.example/token"), "not one of https"],
-    ["a metadata service for tokens", (login: HandMadeLogin) => void (login.server["token_endpoint"] = "https://169.254.169.254/token"), "metadata service"],
-    ["the same, mapped", (login: HandMadeLogin) => void (login.server["revocation_endpoint"] = "https://[::ffff:a9fe:a9fe]/"), "metadata service"],
-    ["the same, as a number", (login: HandMadeLogin) => void (login.server["registration_endpoint"] = "https://2852039166/"), "metadata service"],
-    ["a private name", (login: HandMadeLogin) => void (login.server["authorization_endpoint"] = "https://inside.example/"), "may not be connected to"],
-    ["a private issuer", (login: HandMadeLogin) => void (login.resource["authorization_servers"] = ["https://10.0.0.8"]), "may not be connected to"],
-    ["a user in an address", (login: HandMadeLogin) => void (login.server["token_endpoint"] = "https://a:b@auth.example/"), "user or a password"],
-    ["a redirect", (login: HandMadeLogin) => void login.serve.set("/.well-known/oauth-authorization-server", (response) => void response.writeHead(302, { location: `${login.origin}/.well-known/openid-configuration` }).end()), "redirect"],
+    [
+      "a metadata service for tokens",
+      (login: HandMadeLogin) => void (login.server["token_endpoint"] = "https://169.254.169.254/token"),
+      "metadata service",
+    ],
+    [
+      "the same, mapped",
+      (login: HandMadeLogin) => void (login.server["revocation_endpoint"] = "https://[::ffff:a9fe:a9fe]/"),
+      "metadata service",
+    ],
+    [
+      "the same, as a number",
+      (login: HandMadeLogin) => void (login.server["registration_endpoint"] = "https://2852039166/"),
+      "metadata service",
+    ],
+    [
+      "a private name",
+      (login: HandMadeLogin) => void (login.server["authorization_endpoint"] = "https://inside.example/"),
+      "may not be connected to",
+    ],
+    [
+      "a private issuer",
+      (login: HandMadeLogin) => void (login.resource["authorization_servers"] = ["https://10.0.0.8"]),
+      "may not be connected to",
+    ],
+    [
+      "a user in an address",
+      (login: HandMadeLogin) => void (login.server["token_endpoint"] = "https://a:b@auth.example/"),
+      "user or a password",
+    ],
+    [
+      "a redirect",
+      (login: HandMadeLogin) =>
+        void login.serve.set(
+          "/.well-known/oauth-authorization-server",
+          (response) => void response.writeHead(302, { location: `${login.origin}/.well-known/openid-configuration` }).end(),
+        ),
+      "redirect",
+    ],
     ["a huge document", (login: HandMadeLogin) => void (login.server["more"] = "x".repeat(300_000)), "too large"],
-    ["a server that is silent", (login: HandMadeLogin) => void login.serve.set("/.well-known/oauth-authorization-server", () => undefined), "in time"],
-    ["a server that fails", (login: HandMadeLogin) => void login.serve.set("/.well-known/oauth-authorization-server", (response) => void response.writeHead(500).end()), "status 500"],
-    ["a list for metadata", (login: HandMadeLogin) => void login.serve.set("/.well-known/oauth-authorization-server", (response) => sendJson(response, [])), "not an object"],
+    [
+      "a server that is silent",
+      (login: HandMadeLogin) => void login.serve.set("/.well-known/oauth-authorization-server", () => undefined),
+      "in time",
+    ],
+    [
+      "a server that fails",
+      (login: HandMadeLogin) =>
+        void login.serve.set("/.well-known/oauth-authorization-server", (response) => void response.writeHead(500).end()),
+      "status 500",
+    ],
+    [
+      "a list for metadata",
+      (login: HandMadeLogin) => void login.serve.set("/.well-known/oauth-authorization-server", (response) => sendJson(response, [])),
+      "not an object",
+    ],
   ])("is refused where there is %s", async (_name, spoil, words) => {
     const login = await startHandMadeLogin();
     spoil(login);
@@ -145,7 +207,10 @@ describe("a plan", () => {
   test("goes nowhere that a challenge names and the guard refuses", async () => {
     const login = await startHandMadeLogin();
     for (const address of ["http://169.254.169.254/latest", "https://169.254.169.254/latest", "https://inside.example/x", "gopher://x"]) {
-      login.serve.set("/mcp", (response) => void response.writeHead(401, { "www-authenticate": `Bearer resource_metadata="${address}"` }).end());
+      login.serve.set(
+        "/mcp",
+        (response) => void response.writeHead(401, { "www-authenticate": `Bearer resource_metadata="${address}"` }).end(),
+      );
       expect(await refused(login)).toContain("address_refused");
     }
   });
@@ -165,7 +230,11 @@ describe("a plan", () => {
       expiresMs: undefined,
     };
     expect((await planned(login, { kept })).terms.client.id).toBe("kept");
-    for (const stale of [{ ...kept, issuer: "https://other.example" }, { ...kept, redirectUri: "http://x/" }, { ...kept, expiresMs: 999 }]) {
+    for (const stale of [
+      { ...kept, issuer: "https://other.example" },
+      { ...kept, redirectUri: "http://x/" },
+      { ...kept, expiresMs: 999 },
+    ]) {
       expect((await planned(login, { kept: stale })).terms.client.id).toBe("registered");
     }
     delete login.server["registration_endpoint"];
@@ -175,7 +244,8 @@ describe("a plan", () => {
 
   test("asks for configured scopes alone; else for what was wanted; for offline access where it is offered", async () => {
     const login = await startHandMadeLogin();
-    const scopeOf = async (how: How = {}): Promise<string | null> => new URL((await planned(login, how)).authorizationUrl).searchParams.get("scope");
+    const scopeOf = async (how: How = {}): Promise<string | null> =>
+      new URL((await planned(login, how)).authorizationUrl).searchParams.get("scope");
     expect(await scopeOf({ config: { scopes: ["mine"] }, wanted: ["more"] })).toBe("mine");
     expect(await scopeOf({ config: { scopes: [] } })).toBeNull();
     expect(await scopeOf({ wanted: ["more"] })).toBe("more");
@@ -283,8 +353,11 @@ describe("what comes back", () => {
 
 describe("a challenge", () => {
   test.each([
-    ['Bearer resource_metadata="https://a/b", scope="x y", error="invalid_token"', { resourceMetadata: "https://a/b", scopes: ["x", "y"], error: "invalid_token" }],
-    ['bearer scope=one', { scopes: ["one"] }],
+    [
+      'Bearer resource_metadata="https://a/b", scope="x y", error="invalid_token"',
+      { resourceMetadata: "https://a/b", scopes: ["x", "y"], error: "invalid_token" },
+    ],
+    ["bearer scope=one", { scopes: ["one"] }],
     ['Basic realm="a", Bearer error="insufficient_scope", scope="z"', { error: "insufficient_scope", scopes: ["z"] }],
     ['Bearer error="a", error="b"', { error: undefined }],
     ['Basic realm="bearer x"', { error: undefined, scopes: [] }],

@@ -37,7 +37,7 @@ export interface Held {
   connected: number;
 }
 
-export function holdConnection({ store, openKeyring }: Opened, clock: Clock, timeoutMs = 5_000): Held {
+export function holdConnection({ store, openKeyring }: Opened, clock: Clock, url: string, timeoutMs = 5_000): Held {
   const guard = createAddressGuard({ allow: ["127.0.0.1/32"], resolve: () => Promise.resolve([]) });
   const held: Held = {
     events: [],
@@ -46,6 +46,7 @@ export function holdConnection({ store, openKeyring }: Opened, clock: Clock, tim
     connected: 0,
     source: new CredentialSource({
       serverId: SERVER,
+      url,
       store,
       openKeyring,
       fetch: createGuardedFetch({ guard, timeoutMs }),

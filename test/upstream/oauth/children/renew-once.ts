@@ -1,11 +1,11 @@
-/** A process that holds the connection of a folder, says `ready`, and renews it when it is told to. argv: folder, now. */
+/** A process that holds the connection of a folder, says `ready`, and renews it when it is told to. argv: folder, now, address. */
 import { createManualClock } from "../../../../src/kernel/clock.ts";
 import { holdConnection, openFolder } from "../rig.ts";
 
-const [, , folder = "", now = "0"] = process.argv;
+const [, , folder = "", now = "0", url = ""] = process.argv;
 const clock = createManualClock(Number(now));
 const opened = await openFolder(folder, clock);
-const { source } = holdConnection(opened, clock, 20_000);
+const { source } = holdConnection(opened, clock, url, 20_000);
 await source.load();
 process.stdout.write("ready\n");
 process.stdin.once("data", () => {
