@@ -13,10 +13,11 @@ import { createId } from "../kernel/id.ts";
 import type { ServerRecord } from "../revision/server.ts";
 import { createAddressGuard, resolveBySystem } from "../upstream/address-guard.ts";
 import { createGuardedFetch } from "../upstream/guarded-fetch.ts";
-import { ASK_LIFE_MS, type Ask, endAsk, insertAsk, readAsk } from "../upstream/oauth/asks.ts";
+import { ASK_LIFE_MS, type Ask, endAsk, insertAsk, listAskedServers, readAsk } from "../upstream/oauth/asks.ts";
 import {
   type ConnectionFacts,
   type ConnectionSecrets,
+  listConnections,
   readConnection,
   removeConnection,
   removeRegistration,
@@ -186,14 +187,25 @@ async function takeBack(
 }
 
 export interface ConnectionDescription {
-  readonly state: ConnectionFacts["state"];
-  readonly issuer: string;
+  readonly state: ConnectionFacts["state"] | "pending";
+  readonly issuer: string | undefined;
   readonly since: string | undefined;
   readonly by: string | undefined;
   readonly tokenExpires: string | undefined;
 }
 
-export function describeConnection(facts: ConnectionFacts): ConnectionDescription {
+/** Every server that is connected, was, or is being connected, by its id. */
+export async function describeConnections(folder: OpenFolder): Promise<ReadonlyMap<string, ConnectionDescription>> {
+  const described = new Map<string, ConnectionDescription>();
+  const pending = { state: "pending", issuer: undefined, since: undefined, by: undefined, tokenExpires: undefined } as const;
+  for (const id of await listAskedServers(folder.store.query, folder.clock.now())) described.set(id, pending);
+  for (const facts of await listConnections(folder.store.query)) {
+    if (facts.state === "connected" || !described.has(facts.serverId)) described.set(facts.serverId, describeConnection(facts));
+  }
+  return described;
+}
+
+function describeConnection(facts: ConnectionFacts): ConnectionDescription {
   const spell = (ms: number | undefined): string | undefined => (ms === undefined ? undefined : new Date(ms).toISOString());
   return {
     state: facts.state,
@@ -206,6 +218,7 @@ export function describeConnection(facts: ConnectionFacts): ConnectionDescriptio
 
 export function printConnection(connection: ConnectionDescription | undefined): string {
   if (connection === undefined) return "-";
+  if (connection.state === "pending") return "waits for a sign-in";
   if (connection.state === "needs_login") return "needs login: sallyport server connect";
   return `connected ${connection.since ?? ""} by ${connection.by ?? "-"}`;
 }

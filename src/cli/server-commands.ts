@@ -5,9 +5,8 @@ import { printJson } from "../kernel/json.ts";
 import { listServers } from "../revision/server.ts";
 import { acceptTools } from "../upstream/accept-tools.ts";
 import { diffTools, type ToolDifference } from "../upstream/diff-tools.ts";
-import { listConnections } from "../upstream/oauth/tables.ts";
 import { readStoredServer, type StoredTool } from "../upstream/tables.ts";
-import { addConnectCommands, describeConnection, printConnection } from "./connect-commands.ts";
+import { addConnectCommands, describeConnections, printConnection } from "./connect-commands.ts";
 import { findServer } from "./find-server.ts";
 import { actorOf, addFolderFlags, type FolderFlags, printTable, withFolder } from "./folder-flags.ts";
 import type { OpenFolder } from "./ports.ts";
@@ -56,14 +55,13 @@ export function addServerCommands(program: Command, context: CommandContext): vo
 
 async function list({ ports }: CommandContext, folder: OpenFolder, flags: FolderFlags): Promise<void> {
   const servers = await listServers(folder.store.query);
-  const connections = new Map((await listConnections(folder.store.query)).map((one) => [one.serverId, one]));
+  const connections = await describeConnections(folder);
   const described = [];
   for (const server of servers) {
     const stored = await readStoredServer(folder.store.query, server.id);
     const waiting = stored.tools.filter((tool) => tool.state !== "accepted" && tool.state !== "missing").length;
     const accepted = stored.tools.filter((tool) => tool.state === "accepted").length;
     const since = stored.acceptedAtMs === undefined ? undefined : new Date(stored.acceptedAtMs).toISOString();
-    const connection = connections.get(server.id);
     described.push({
       name: server.name,
       id: server.id,
@@ -71,7 +69,7 @@ async function list({ ports }: CommandContext, folder: OpenFolder, flags: Folder
       acceptedSince: since,
       accepted,
       quarantined: waiting,
-      connection: connection && describeConnection(connection),
+      connection: connections.get(server.id),
     });
   }
   if (flags.json) ports.terminal.out(`${JSON.stringify(described)}\n`);

@@ -65,6 +65,12 @@ export async function hasAsk(source: Readable, column: "state" | "ticket_hash" |
   return (await readRows(source, `SELECT id FROM upstream_ask WHERE ${column} = ? LIMIT 1`, [value])).length > 0;
 }
 
+/** Servers that somebody is connecting at this time. */
+export async function listAskedServers(source: Readable, nowMs: number): Promise<ReadonlySet<string>> {
+  const sql = "SELECT server_id FROM upstream_ask WHERE state NOT IN ('done', 'failed') AND expires_ms > ?";
+  return new Set((await readRows(source, sql, [nowMs])).map((row) => String(row["server_id"])));
+}
+
 /** Takes the asks that nobody prepares yet. */
 export async function claimAsks(batch: Batch, nowMs: number): Promise<readonly Ask[]> {
   await batch.run("DELETE FROM upstream_ask WHERE expires_ms <= ?", [nowMs]);
