@@ -21,6 +21,7 @@ interface World {
   readonly configFile: string;
   readonly said: string[];
   call(): Promise<RawAnswer>;
+  ask(method: string, params: object): Promise<RawAnswer>;
   /** The link of `server connect`, and how that ended. */
   connect(): Promise<{ readonly link: string; readonly ended: Promise<{ code: number; out: string; err: string }> }>;
   log(): Promise<Record<string, unknown>[]>;
@@ -46,25 +47,27 @@ async function startWorld(oauth: unknown = true): Promise<World> {
   });
   const port = Number(new URL(app.url).port);
   let id = 0;
+  const ask = (method: string, params: object): Promise<RawAnswer> =>
+    sendHttp(port, {
+      path: "/mcp/guarded",
+      headers: [
+        ["Host", `127.0.0.1:${port}`],
+        ["Authorization", `Bearer ${TOKEN}`],
+        ["Content-Type", "application/json"],
+        ["Accept", "application/json, text/event-stream"],
+        ["MCP-Protocol-Version", "2025-11-25"],
+        ["Connection", "close"],
+      ],
+      body: JSON.stringify({ jsonrpc: "2.0", id: ++id, method, params }),
+    });
   return {
     provider,
     app,
     dataDir,
     configFile,
     said,
-    call: () =>
-      sendHttp(port, {
-        path: "/mcp/guarded",
-        headers: [
-          ["Host", `127.0.0.1:${port}`],
-          ["Authorization", `Bearer ${TOKEN}`],
-          ["Content-Type", "application/json"],
-          ["Accept", "application/json, text/event-stream"],
-          ["MCP-Protocol-Version", "2025-11-25"],
-          ["Connection", "close"],
-        ],
-        body: `{"jsonrpc":"2.0","id":${++id},"method":"tools/call","params":{"name":"greet","arguments":{}}}`,
-      }),
+    call: () => ask("tools/call", { name: "greet", arguments: {} }),
+    ask,
     connect: async () => {
       let out = "";
       const printed = Promise.withResolvers<string>();
@@ -98,6 +101,12 @@ test(
     expect(before.text).toContain(`${world.app.url}/connect/guarded`);
     expect(before.text).not.toContain("challenge-of-the-upstream");
     expect(before.headers["www-authenticate"]).toBeUndefined();
+    const opening = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "agent", version: "1" } };
+    for (const [method, params] of [["tools/list", {}] as const, ["initialize", opening] as const]) {
+      const answered = await world.ask(method, params);
+      expect(answered.json()).toMatchObject({ error: { message: expect.stringContaining("sallyport server connect guarded") as string } });
+      expect(answered.headers["www-authenticate"]).toBeUndefined();
+    }
     expect(provider.ran).toEqual([]);
 
     const { link, ended } = await world.connect();
@@ -178,6 +187,7 @@ test(
     expect((await followRedirects(`${world.app.url}/oauth/callback?code=x&state=y`)).status).toBe(400);
 
     const { link, ended } = await world.connect();
+    expect((await runCommand(["server", "list", "--data", world.dataDir])).out).toContain("waits for a sign-in");
     const mine = new Map<string, Map<string, string>>();
     const opened = await fetch(link, { redirect: "manual" });
     expect(opened.status).toBe(303);

@@ -35,9 +35,9 @@ const KEEP_ATTEMPTS = 20;
 const KEEP_PAUSE_MS = 250;
 /** How long answers are searched for a token that was replaced. */
 export const FORMER_TOKEN_MS: number = 24 * 60 * 60 * 1000;
-export const MAX_FORMER_TOKENS = 24;
-/** Secrets of one connection that answers are searched for. */
-export const MAX_KNOWN_SECRETS = 48;
+export const MAX_FORMER_TOKENS = 8;
+/** Secrets of one connection that answers are searched for: each makes every answer a little slower. */
+export const MAX_KNOWN_SECRETS = 16;
 const SCOPES_PAUSE_MS = 10_000;
 
 export type Credential =
