@@ -80,7 +80,7 @@ async function startWorld(oauth: unknown = true): Promise<World> {
       return { link: await printed.promise, ended };
     },
     log: async () => {
-      const { out } = await runCommand(["audit", "search", "--data", dataDir, "--json"]);
+      const { out } = await runCommand(["audit", "export", "--data", dataDir, "--json"]);
       return out
         .trim()
         .split("\n")
@@ -162,6 +162,17 @@ test(
     const later = await until(call, () => provider.tokens.at(-1) !== third, 60_000);
     expect(later.text).toContain("hello");
     expect((await runCommand(["key", "list", "--data", world.dataDir])).out).toMatch(/^KEY .*\n2 .* seals\n$/);
+
+    provider.isRevoked = true;
+    const over = await until(call, ({ text }) => !text.includes("hello"), 60_000);
+    expect(over.text).toContain("has to be connected first");
+    expect((await runCommand(["server", "list", "--data", world.dataDir])).out).toContain("needs login: sallyport server connect");
+    expect((await world.log()).map(({ action }) => action)).toEqual(
+      expect.arrayContaining(["connection.made", "connection.renewed", "key.rotated", "connection.lost"]),
+    );
+    const asked = provider.asked.length;
+    for (let again = 0; again < 5; again++) await call();
+    expect(provider.asked.length).toBe(asked);
 
     const kept = Buffer.concat(readdirSync(world.dataDir).map((file) => readFileSync(path.join(world.dataDir, file))));
     const exported = (await runCommand(["audit", "export", "--data", world.dataDir, "--json"])).out;

@@ -48,6 +48,8 @@ export interface LoginProvider {
   readonly asked: string[];
   /** Calls that were run. */
   readonly ran: string[];
+  /** The provider has taken everything back: it renews nothing any more. */
+  isRevoked: boolean;
   /** What the tool answers; left out: `hello`. */
   reply: string | undefined;
   browse(link: string, choice?: "consent" | "deny"): Promise<{ readonly url: URL; readonly status: number; readonly text: string }>;
@@ -80,6 +82,7 @@ export async function startLoginProvider(): Promise<LoginProvider> {
     tokens: [],
     asked: [],
     ran: [],
+    isRevoked: false,
     reply: undefined,
     browse: (link, chosen = "consent") => {
       choice = chosen;
@@ -117,7 +120,10 @@ export async function startLoginProvider(): Promise<LoginProvider> {
   const provide = provider.callback();
   answer = (request, response) => {
     world.asked.push(`${request.method} ${(request.url ?? "").split("?")[0]}`);
-    if (request.url?.startsWith("/person/")) void actAsPerson(provider, request, response, choice, resource);
+    if (world.isRevoked && request.url === "/token") {
+      response.writeHead(400, { "content-type": "application/json" }).end('{"error":"invalid_grant"}');
+      request.resume();
+    } else if (request.url?.startsWith("/person/")) void actAsPerson(provider, request, response, choice, resource);
     else void provide(request, response);
   };
   serve = (request, response) => void serveResource(request, response);

@@ -22,7 +22,7 @@ export const RENEW_MARGIN_MS = 60_000;
 export const MIN_TOKEN_USE_MS = 5_000;
 /** A token that lives shorter is renewed when it is needed, not ahead. */
 const MIN_LIFE_AHEAD_MS = 30_000;
-/** After a token was renewed, a refusal of it is believed so long before it is renewed again. */
+/** After a token was renewed, a refusal of it is believed so long, or for half of its life, before it is renewed again. */
 export const REFUSED_PAUSE_MS = 30_000;
 export const LEASE_MS = 45_000;
 const LEASE_POLL_MS = 100;
@@ -149,7 +149,9 @@ export class CredentialSource {
     const { tokens, sinceMs } = held.secrets;
     const nowMs = this.#ports.now();
     // Just renewed and refused all the same: renewing again would change nothing.
-    if (nowMs < sinceMs + REFUSED_PAUSE_MS) return { kind: "absent", reason: "needs_login" };
+    const lifeMs = (tokens.expiresMs ?? Number.POSITIVE_INFINITY) - sinceMs;
+    const pauseMs = Math.max(Math.min(REFUSED_PAUSE_MS, lifeMs / 2), MIN_TOKEN_USE_MS);
+    if (nowMs < sinceMs + pauseMs) return { kind: "absent", reason: "needs_login" };
     if (tokens.refresh === undefined) await this.#lose(version, "The server refused the token, and there is none to renew it with.");
     else if (nowMs >= this.#retryAtMs) await this.renew();
     const next = this.current();

@@ -133,6 +133,15 @@ describe("a credential", () => {
     expect(login.forms()).toHaveLength(1);
   });
 
+  test("that lives shortly is renewed when it is refused near its end", async () => {
+    const { held, login, clock } = await startWorld({ tokens: { expiresMs: START + 12_000 } });
+    clock.set(START + 5_900);
+    expect(await held.source.replace(1)).toEqual({ kind: "absent", reason: "needs_login" });
+    expect(login.forms()).toEqual([]);
+    clock.set(START + 6_000);
+    expect(await held.source.replace(1)).toMatchObject({ kind: "ready", authorization: "Bearer access-token-1" });
+  });
+
   test("that was refused and can't be renewed needs a person", async () => {
     const { held, clock, opened } = await startWorld({ tokens: { refresh: undefined, expiresMs: undefined } });
     clock.set(START + REFUSED_PAUSE_MS);
