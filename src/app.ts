@@ -12,6 +12,7 @@ import { createDesk } from "./create-desk.ts";
 import { createLogin } from "./create-login.ts";
 import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
 import { type Demo, startDemo } from "./demo.ts";
+import { finishRotation } from "./finish-rotation.ts";
 import type { Desk } from "./gateway/desk.ts";
 import { watchHolds } from "./gateway/holds.ts";
 import type { Gate } from "./gateway/identify.ts";
@@ -21,11 +22,14 @@ import { FailureError, formatFailure } from "./kernel/failure.ts";
 import { createMetrics } from "./list-metrics.ts";
 import { createExposition } from "./observe/exposition.ts";
 import type { Log } from "./observe/log.ts";
+import { recordConnection } from "./open-connection.ts";
+import { createConnectPages, type ServePage } from "./pages/connect-pages.ts";
 import { loadOperators } from "./policy/operators/registry.ts";
 import { EndpointTable } from "./serve-endpoints.ts";
 import { createMetricsPage, readAdminToken } from "./serve-metrics.ts";
 import { acquireFolder } from "./store/folder-lock.ts";
 import { syncConfig } from "./sync-config.ts";
+import { ConnectionDesk } from "./upstream/oauth/connection-desk.ts";
 import { VERSION } from "./version.ts";
 
 export const DEFAULT_HOST = "127.0.0.1";
@@ -106,7 +110,16 @@ async function serve(parts: Parts): Promise<RunningApp> {
   const adminToken = readAdminToken(env);
   if (config) await putIntoForce(folder, config);
   await demo?.issue();
-  const table = new EndpointTable(folder, VERSION, log, env);
+  let baseUrl = "";
+  const connections = new ConnectionDesk({
+    store: folder.store,
+    openKeyring: folder.openKeyring,
+    now: () => folder.clock.now(),
+    baseUrl: () => baseUrl,
+    record: (batch, server, event) => recordConnection(folder, batch, server, event),
+    tell: (level, event, words) => log[level](event, words),
+  });
+  const table = new EndpointTable({ folder, version: VERSION, log, env, connections });
   stoppers.push(() => table.close());
   await folder.access.look();
   await table.apply(config?.servers ?? []);
@@ -138,13 +151,17 @@ async function serve(parts: Parts): Promise<RunningApp> {
     await folder.store.write((batch) => batch.all("select 1"));
     return undefined;
   };
-  const server = createListener({ desk, gate, failures }, findObstacle, createMetricsPage(createExposition(metrics.families), adminToken));
+  const pages: ServePage[] = [createMetricsPage(createExposition(metrics.families), adminToken), createConnectPages(connections, gate)];
+  const server = createListener({ desk, gate, failures }, findObstacle, pages);
   stoppers.push(() => recordLife(folder, "stop"));
   await recordLife(folder, "start");
   const port = await listen(server, host, options.port ?? config?.listen.port ?? DEFAULT_PORT);
   const shown = host.includes(":") ? `[${host}]` : host;
   const url = `http://${shown}:${port}`;
+  baseUrl = config?.listen.publicUrl?.replace(/\/+$/, "") ?? `http://${host === "0.0.0.0" || host === "::" ? DEFAULT_HOST : shown}:${port}`;
   await login.apply(config, url);
+  stoppers.push(connections.start());
+  void finishRotation(folder, log);
   stoppers.push(async () => {
     draining = true;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));

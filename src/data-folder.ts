@@ -23,8 +23,10 @@ import { revisionMigrations } from "./revision/migrations.ts";
 import { createRevisionIndex } from "./revision/revision-index.ts";
 import { openStore } from "./store/open-store.ts";
 import { recordChanges } from "./sync-config.ts";
+import { connectionMigrations } from "./upstream/oauth/tables.ts";
 import { upstreamMigrations } from "./upstream/tables.ts";
 import { checkKeys, keyCheckMigrations } from "./vault/key-check.ts";
+import { createKeyringOpener, keyringMigrations } from "./vault/keyring.ts";
 import { openKeys, TOKEN_PURPOSE } from "./vault/keys.ts";
 
 export const DATABASE_FILE = "sallyport.db";
@@ -53,7 +55,16 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
     file: config?.storeFile ?? path.join(dir, DATABASE_FILE),
     clock,
     durability: config?.audit.durability ?? "process",
-    migrations: [keyCheckMigrations, identityMigrations, revisionMigrations, upstreamMigrations, limitMigrations, auditMigrations],
+    migrations: [
+      keyCheckMigrations,
+      keyringMigrations,
+      identityMigrations,
+      revisionMigrations,
+      upstreamMigrations,
+      connectionMigrations,
+      limitMigrations,
+      auditMigrations,
+    ],
   });
   try {
     const masterKey = env["SALLYPORT_MASTER_KEY"];
@@ -84,6 +95,7 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
       logins,
       organisation: organisation.id,
       tokenKey,
+      openKeyring: createKeyringOpener({ keys, randomBytes, now: () => clock.now() }),
       close: () => store.close(),
     };
   } catch (error) {

@@ -7,7 +7,7 @@ import { sendJson } from "./gateway/http-channel.ts";
 import { type HttpFace, sendProblem, serveHttp } from "./gateway/http-face.ts";
 import { METADATA_PATH, serveMetadata } from "./gateway/protected-resource.ts";
 import { FailureError } from "./kernel/failure.ts";
-import type { ServeMetrics } from "./serve-metrics.ts";
+import type { ServePage } from "./pages/connect-pages.ts";
 
 export const MAX_HEADER_BYTES: number = 32 * 1024;
 export const HEADERS_TIMEOUT_MS = 15_000;
@@ -18,9 +18,8 @@ export const IDLE_TIMEOUT_MS = 75_000;
 export type FindObstacle = () => Promise<string | undefined>;
 
 const GATEWAY_PATH = /^\/mcp\/([A-Za-z0-9-]{1,64})\/?(?:\?.*)?$/;
-const METRICS_PATH = /^\/metrics(?:\?.*)?$/;
 
-export function createListener(face: HttpFace, findObstacle: FindObstacle, serveMetrics: ServeMetrics): Server {
+export function createListener(face: HttpFace, findObstacle: FindObstacle, pages: readonly ServePage[]): Server {
   const options = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
   return createServer({ ...options, keepAliveTimeout: IDLE_TIMEOUT_MS }, (request, response) => {
     const url = request.url ?? "/";
@@ -28,8 +27,7 @@ export function createListener(face: HttpFace, findObstacle: FindObstacle, serve
     const described = server === undefined && METADATA_PATH.exec(url)?.[1];
     if (server !== undefined) void serveHttp(face, server, request, response);
     else if (described) describeServer(face, described, request, response);
-    else if (METRICS_PATH.test(url)) serveMetrics(request, response);
-    else serveHealth(request, response, findObstacle);
+    else if (!pages.some((serve) => serve(request, response))) serveHealth(request, response, findObstacle);
   });
 }
 

@@ -8,11 +8,11 @@ import { sendJson } from "./gateway/http-channel.ts";
 import { sendProblem } from "./gateway/http-face.ts";
 import { FailureError } from "./kernel/failure.ts";
 import type { Exposition } from "./observe/exposition.ts";
+import type { ServePage } from "./pages/connect-pages.ts";
 
 export const MIN_ADMIN_TOKEN_CHARACTERS = 16;
 
-export type ServeMetrics = (request: IncomingMessage, response: ServerResponse) => void;
-
+const METRICS_PATH = /^\/metrics(?:\?.*)?$/;
 /** Whatever a proxy, or a page in a browser, would add. */
 const HANDED_ON: readonly string[] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "origin"];
 const LOOPBACK = /^(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$|^::1$/;
@@ -28,7 +28,7 @@ export function readAdminToken(env: Readonly<Record<string, string | undefined>>
   throw new FailureError({ code: "invalid_config", message });
 }
 
-export function createMetricsPage(exposition: Exposition, adminToken: string | undefined): ServeMetrics {
+export function createMetricsPage(exposition: Exposition, adminToken: string | undefined): ServePage {
   const wanted = adminToken === undefined ? undefined : digest(adminToken);
   const mayRead = (request: IncomingMessage): boolean => {
     const { headers, socket } = request;
@@ -37,7 +37,7 @@ export function createMetricsPage(exposition: Exposition, adminToken: string | u
     // Two digests are compared, so that neither length nor beginning is told by time.
     return wanted !== undefined && bearer !== undefined && timingSafeEqual(digest(bearer), wanted);
   };
-  return (request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     request.resume();
     if (request.method !== "GET" && request.method !== "HEAD") return sendProblem(response, 405, { allow: "GET, HEAD" });
     if (!mayRead(request)) return sendProblem(response, 401, { "www-authenticate": 'Bearer realm="sallyport"' });
@@ -45,5 +45,10 @@ export function createMetricsPage(exposition: Exposition, adminToken: string | u
       (page) => sendJson(response, 200, Buffer.from(page), { "content-type": exposition.contentType, "cache-control": "no-store" }),
       () => sendProblem(response, 503),
     );
+  };
+  return (request, response) => {
+    if (!METRICS_PATH.test(request.url ?? "/")) return false;
+    serve(request, response);
+    return true;
   };
 }

@@ -10,6 +10,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Limits } from "../limit/limits.ts";
 import type { Log } from "../observe/log.ts";
 import type { Store } from "../store/store.ts";
+import type { OpenKeyring } from "../vault/keyring.ts";
 import type { Keys } from "../vault/keys.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -27,6 +28,7 @@ export interface OpenFolder {
   readonly logins: LoginIndex;
   readonly organisation: string;
   readonly tokenKey: Uint8Array;
+  readonly openKeyring: OpenKeyring;
   close(): Promise<void>;
 }
 

@@ -8,6 +8,8 @@ import { acceptTools } from "../upstream/accept-tools.ts";
 import { describeFinding, listKinds } from "../upstream/definition-findings.ts";
 import { diffTools, listToolFindings, type ToolDifference } from "../upstream/diff-tools.ts";
 import { readStoredServer, type StoredTool } from "../upstream/tables.ts";
+import { addConnectCommands, describeConnections, printConnection } from "./connect-commands.ts";
+import { findServer } from "./find-server.ts";
 import { actorOf, addFolderFlags, type FolderFlags, printTable, withFolder } from "./folder-flags.ts";
 import type { OpenFolder } from "./ports.ts";
 import { printDifference, printDifferenceJson, STATE_WORDS } from "./print-difference.ts";
@@ -36,6 +38,7 @@ export function addServerCommands(program: Command, context: CommandContext): vo
       .command("diff <server>")
       .description("What the server lists now against what was accepted, field by field. Exit 1 where something differs."),
   ).action((name: string, flags: FolderFlags) => withFolder(ports, flags, (folder) => diff(context, folder, name, flags)));
+  addConnectCommands(server, context);
   addFolderFlags(server.command("accept <server> [tool...]").description("Accept the definitions that are listed now."))
     .option("--all", "every tool that differs; missing ones are forgotten")
     .addHelpText("after", "\nLook first:\n  $ sallyport server diff sendit\n  $ sallyport server accept sendit connect_connector")
@@ -44,27 +47,24 @@ export function addServerCommands(program: Command, context: CommandContext): vo
     );
 }
 
-async function findServer(folder: OpenFolder, name: string): Promise<ServerRecord> {
-  const servers = await listServers(folder.store.query);
-  const found = servers.find((server) => server.name === name || server.id === name);
-  if (found) return found;
-  const known = servers.map((server) => `\`${server.name}\``).join(", ");
-  throw new FailureError({
-    code: "not_found",
-    message: `There is no server \`${name}\`.`,
-    hint: known === "" ? "No server is known yet." : `There are: ${known}.`,
-  });
-}
-
 async function list({ ports }: CommandContext, folder: OpenFolder, flags: FolderFlags): Promise<void> {
   const servers = await listServers(folder.store.query);
+  const connections = await describeConnections(folder);
   const described = [];
   for (const server of servers) {
     const stored = await readStoredServer(folder.store.query, server.id);
     const waiting = stored.tools.filter((tool) => tool.state !== "accepted" && tool.state !== "missing").length;
     const accepted = stored.tools.filter((tool) => tool.state === "accepted").length;
     const since = stored.acceptedAtMs === undefined ? undefined : new Date(stored.acceptedAtMs).toISOString();
-    described.push({ name: server.name, id: server.id, origin: server.origin, acceptedSince: since, accepted, quarantined: waiting });
+    described.push({
+      name: server.name,
+      id: server.id,
+      origin: server.origin,
+      acceptedSince: since,
+      accepted,
+      quarantined: waiting,
+      connection: connections.get(server.id),
+    });
   }
   if (flags.json) ports.terminal.out(`${JSON.stringify(described)}\n`);
   else if (described.length === 0) ports.terminal.err("No server is known yet. Name one in a configuration file and start the gateway.\n");
@@ -75,8 +75,10 @@ async function list({ ports }: CommandContext, folder: OpenFolder, flags: Folder
       String(one.accepted),
       String(one.quarantined),
       one.acceptedSince ?? "no list accepted yet",
+      ...(connections.size === 0 ? [] : [printConnection(one.connection)]),
     ]);
-    ports.terminal.out(printTable(["SERVER", "FROM", "ACCEPTED", "QUARANTINED", "SINCE"], rows));
+    const header = ["SERVER", "FROM", "ACCEPTED", "QUARANTINED", "SINCE", ...(connections.size === 0 ? [] : ["CONNECTION"])];
+    ports.terminal.out(printTable(header, rows));
   }
 }
 

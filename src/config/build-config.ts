@@ -7,7 +7,7 @@ import { isJsonList, isJsonObject, type Json, type JsonObject, readMember } from
 import type { ToolClass } from "../policy/decision.ts";
 import type { PolicyDocument } from "../policy/document.ts";
 import { listBonds, memberObject, textOf } from "./check-references.ts";
-import type { CommandConfig, Config, ConfigSource, GrantConfig, LoginConfig, ServerConfig } from "./config.ts";
+import type { CommandConfig, Config, ConfigSource, GrantConfig, LoginConfig, OAuthConfig, ServerConfig } from "./config.ts";
 import { isPlainValue } from "./plain-value.ts";
 
 /** Shorter texts occur by chance, and an answer that holds one is not suspicious. */
@@ -62,16 +62,19 @@ function buildServer(name: string, server: Json, replaced: ConfigParts["replaced
   const upstream = memberObject(server, "upstream");
   const headers = mapTexts(memberObject(upstream, "headers"));
   const url = textOf(upstream, "url") ?? "";
-  const own = `/servers/${name}/upstream/`;
+  const below = `/servers/${name}/upstream/`;
   const fromEnvironment = [...replaced]
-    .filter(([pointer]) => pointer.startsWith(own))
-    .flatMap(([pointer, values]) => (isOfProcess(pointer.slice(own.length)) ? values.filter((value) => !isPlainValue(value)) : values));
+    .filter(([pointer]) => pointer.startsWith(below) && !pointer.startsWith(`${below}oauth/`))
+    .flatMap(([pointer, values]) => (isOfProcess(pointer.slice(below.length)) ? values.filter((value) => !isPlainValue(value)) : values));
+  const oauth = buildOAuth(upstream["oauth"]);
+  const secret = oauth?.clientSecret === undefined ? [] : [oauth.clientSecret];
   return {
     name,
     url,
     command: buildCommand(upstream, folder),
     headers,
-    credentials: listCredentials(headers, url, fromEnvironment),
+    oauth,
+    credentials: listCredentials(headers, url, [...fromEnvironment, ...secret]),
     networkAllow: listTexts(readMember(memberObject(server, "network"), "allow")),
     classes: mapTexts(memberObject(server, "classes")) as Record<string, ToolClass>,
     tools: textOf(server, "tools") === "review" ? "review" : "accept",
@@ -111,6 +114,18 @@ function buildResults(results: JsonObject): ServerConfig["results"] {
     maxDepth: number("maxDepth"),
     timeoutSeconds: number("timeoutSeconds"),
     types: types === undefined ? undefined : listTexts(types),
+  };
+}
+
+function buildOAuth(value: Json | undefined): OAuthConfig | undefined {
+  if (value === undefined) return undefined;
+  const said = isJsonObject(value) ? value : {};
+  const scopes = readMember(said, "scopes");
+  return {
+    clientId: textOf(said, "clientId"),
+    clientSecret: textOf(said, "clientSecret"),
+    scopes: scopes === undefined ? undefined : listTexts(scopes),
+    issuer: textOf(said, "issuer"),
   };
 }
 

@@ -12,6 +12,16 @@ export function checkServers(config: JsonObject, context: ShapeContext): void {
     if (Object.hasOwn(upstream, "command") && isJsonObject(server) && Object.hasOwn(server, "network")) {
       context.report(`${own}/network`, "The key `network` goes with `url`: a server that is started has no address.", undefined, "key");
     }
+    const oauth = upstream["oauth"];
+    if (oauth !== undefined) {
+      const header = Object.keys(memberObject(upstream, "headers")).find((key) => key.toLowerCase() === "authorization");
+      const message = "The gateway signs in to this server by itself, so it can't have a fixed `Authorization`.";
+      if (header !== undefined) context.report(`${pointer}/headers/${escapePointer(header)}`, message);
+      const said = memberObject(upstream, "oauth");
+      if (Object.hasOwn(said, "clientSecret") && !Object.hasOwn(said, "clientId")) {
+        context.report(`${pointer}/oauth/clientSecret`, "A secret goes with a `clientId`.");
+      }
+    }
     const seen = new Set<string>();
     for (const header of Object.keys(memberObject(upstream, "headers"))) {
       if (seen.has(header.toLowerCase())) context.report(`${pointer}/headers/${escapePointer(header)}`, "This header stands here twice.");

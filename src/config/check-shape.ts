@@ -64,6 +64,10 @@ export function checkShape(value: Json, shape: Shape, pointer: string, context: 
       }
       return object;
     }
+    case "toggle":
+      if (value === true) return value;
+      if (!isJsonObject(value)) return reportType(value, "`true` or an object", pointer, report);
+      return checkObject(value, shape.object, pointer, context);
     default:
       if (!isJsonObject(value)) return reportType(value, "an object", pointer, report);
       return checkObject(value, shape, pointer, context);

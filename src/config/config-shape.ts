@@ -11,6 +11,7 @@ import {
   checkHeaderName,
   checkHeaderValue,
   checkHost,
+  checkIssuerUrl,
   checkLimitsUrl,
   checkListenHost,
   checkMetaKey,
@@ -24,6 +25,7 @@ import {
   checkToken,
   checkUpstreamUrl,
   checkVariableName,
+  checkVisible,
   NAME_PATTERN,
 } from "./text-checks.ts";
 
@@ -56,6 +58,22 @@ const listen: ObjectShape = {
   },
 };
 
+const oauth: ObjectShape = {
+  kind: "object",
+  description: "How the gateway signs in to a server.",
+  keys: {
+    clientId: { kind: "text", description: "The gateway's name there; left out: it registers itself.", check: checkVisible },
+    clientSecret: { kind: "text", description: "The secret that goes with `clientId`.", check: checkVisible },
+    scopes: {
+      kind: "list",
+      description: "The scopes to ask for; left out: what the server names.",
+      items: { kind: "text", description: "A scope.", check: checkVisible },
+      max: MAX_TAGS,
+    },
+    issuer: { kind: "text", description: "The authorization server; left out: the one that the server names.", check: checkIssuerUrl },
+  },
+};
+
 const server: ObjectShape = {
   kind: "object",
   description: "One upstream MCP server.",
@@ -64,7 +82,7 @@ const server: ObjectShape = {
     upstream: {
       kind: "object",
       description: "How the server is reached: an address, or a command to start.",
-      oneOf: { url: ["headers"], command: ["args", "env", "cwd", "process"] },
+      oneOf: { url: ["headers", "oauth"], command: ["args", "env", "cwd", "process"] },
       keys: {
         url: { kind: "text", description: "The address of its Streamable HTTP endpoint.", check: checkUpstreamUrl },
         headers: {
@@ -73,6 +91,11 @@ const server: ObjectShape = {
           names: { kind: "text", description: "A header's name.", check: checkHeaderName },
           values: { kind: "text", description: "Its value.", check: checkHeaderValue },
           max: MAX_TAGS,
+        },
+        oauth: {
+          kind: "toggle",
+          description: "The gateway signs in to the server (OAuth), once, by `sallyport server connect`.",
+          object: oauth,
         },
         command: plain("The program to start, which speaks MCP on its standard streams. No shell reads it."),
         args: {

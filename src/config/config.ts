@@ -16,12 +16,24 @@ export interface CommandConfig {
   readonly process: "server" | "session";
 }
 
+/** How the gateway signs in to a server; what is left out is found out. */
+export interface OAuthConfig {
+  readonly clientId: string | undefined;
+  readonly clientSecret: string | undefined;
+  /** Asked for in place of what the server names. */
+  readonly scopes: readonly string[] | undefined;
+  /** The authorization server, in place of the one that the server names. */
+  readonly issuer: string | undefined;
+}
+
 export interface ServerConfig {
   readonly name: string;
   /** Empty where there is a command. */
   readonly url: string;
   readonly command?: CommandConfig | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  /** Undefined: the gateway does not sign in there. */
+  readonly oauth?: OAuthConfig | undefined;
   /** Texts that must never come back in an answer: what the environment gave, and what credential headers hold. */
   readonly credentials: readonly string[];
   /** Address ranges, as written, that the address guard opens. */

@@ -57,6 +57,8 @@ function describeShape(shape: Shape): Schema {
       const names = shape.names.pattern === undefined ? {} : { propertyNames: { pattern: shape.names.pattern } };
       return { description, type: "object", ...names, additionalProperties: describeShape(shape.values), maxProperties: shape.max };
     }
+    case "toggle":
+      return { description, anyOf: [{ const: true }, describeObject(shape.object)] };
     default:
       return describeObject(shape);
   }

@@ -48,10 +48,17 @@ export interface ObjectShape {
   readonly oneOf?: Readonly<Record<string, readonly string[]>>;
 }
 
+/** `true`, or an object that says more. */
+export interface ToggleShape {
+  readonly kind: "toggle";
+  readonly description: string;
+  readonly object: ObjectShape;
+}
+
 /** A whole policy document, read by the policy language itself. */
 export interface DocumentShape {
   readonly kind: "document";
   readonly description: string;
 }
 
-export type Shape = TextShape | IntegerShape | ListShape | MapShape | ObjectShape | DocumentShape;
+export type Shape = TextShape | IntegerShape | ListShape | MapShape | ObjectShape | ToggleShape | DocumentShape;

@@ -143,6 +143,10 @@ export const checkScope: TextCheck = byPattern(
   "A scope is printable ASCII without blanks, quotes and backslashes.",
 );
 
+/** Ids, secrets and scopes: what can stand in a form without being read as something else. */
+export const checkVisible: TextCheck = (text) =>
+  /^[\x21-\x7e]{1,2048}$/.test(text) ? undefined : "This must be up to 2048 visible ASCII characters, without spaces.";
+
 export const checkStoreUrl: TextCheck = (text) => {
   if (/^postgres(?:ql)?:/i.test(text)) return "PostgreSQL can't be used as the store yet; use `sqlite:` and a path.";
   const path = /^sqlite:(.+)$/s.exec(text)?.[1];

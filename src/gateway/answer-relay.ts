@@ -20,7 +20,7 @@ export type Arrival =
   | { readonly kind: "accepted" }
   | { readonly kind: "fault"; readonly code: ArrivalFault; readonly sent: "not_sent" | "unknown"; readonly status: number | undefined };
 
-export type ArrivalFault = UpstreamFault["reason"] | "not_found" | "login_required" | "refused" | "not_mcp" | "no_answer" | "too_deep";
+export type ArrivalFault = UpstreamFault["reason"] | "not_found" | "refused" | "not_mcp" | "no_answer" | "too_deep";
 
 export interface RelayPorts {
   /** What an answer may be at most; left out: the bounds of every answer. */
@@ -72,7 +72,8 @@ export class AnswerRelay implements AnswerSink {
     if (this.#parser) this.#remember(this.#parser);
     this.#parser = undefined;
     const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
-    if (type === "application/json") this.#mode = "json";
+    // Whatever a server says with a 401 is meant for the gateway, not for its client.
+    if (type === "application/json" && status !== 401) this.#mode = "json";
     else if (type === "text/event-stream" && status < 300) this.#mode = "events";
     this.#ports.onStart(status, headers, this.#mode);
   }

@@ -20,6 +20,13 @@ import type { ServedTools } from "./served-tools.ts";
 import type { SessionTable } from "./session.ts";
 import type { SseTable } from "./sse-face.ts";
 
+/** What an agent is told while a person has to sign the gateway in. */
+export interface ServerLogin {
+  /** The gateway is not signed in. */
+  isMissing(): boolean;
+  words(fault: "login_required" | "insufficient_scope"): string;
+}
+
 /** One server of the configuration, as the gateway serves it. */
 export interface Endpoint {
   readonly id: string;
@@ -32,6 +39,8 @@ export interface Endpoint {
   readonly results: ResultCaps;
   /** What it may ask of the people and models behind its clients. */
   readonly asks: AskRules;
+  /** Where the gateway signs in to the server; undefined: its credential is a fixed one. */
+  readonly login?: ServerLogin | undefined;
   /** Further keys of a client's `_meta` that reach the server. */
   readonly extraMeta: readonly string[];
   /** Whether the values of arguments are on record; else their names and a digest. */

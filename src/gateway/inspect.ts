@@ -126,6 +126,7 @@ function withhold(exchange: Exchange): Omit<Inspected, "outcome"> {
 
 const FAULT_WORDS: Partial<Record<ArrivalFault, string>> = {
   login_required: "The server asks the gateway to log in; its credential has to be renewed by whoever runs the gateway.",
+  login_unavailable: "The gateway can't renew its credential for the server now; try again later.",
   answer_timeout: "The server did not answer in time; what it did is not known.",
   too_deep: "The server's answer is nested deeper than the gateway hands on.",
   too_large: "The server's answer is larger than the gateway hands on.",
@@ -144,7 +145,9 @@ export function inspectFault(exchange: Exchange, fault: ArrivalFault, sent: "not
     const refusal = refuseSession(exchange.request);
     return { outcome: sent, status: refusal.status, code: "unknown_session", message: writeRefusal(refusal) };
   }
-  const words = FAULT_WORDS[fault] ?? "The server can't be reached now.";
+  const needsPerson = fault === "login_required" || fault === "insufficient_scope";
+  const hint = needsPerson ? exchange.endpoint.login?.words(fault) : undefined;
+  const words = hint ?? FAULT_WORDS[fault] ?? "The server can't be reached now.";
   return { outcome: sent, status: 200, code: fault, message: writeUnavailable(exchange, words) };
 }
 

@@ -4,7 +4,8 @@
  */
 
 import { createId } from "../kernel/id.ts";
-import { type ToldDenial, writeDeniedCall, writeDeniedRequest, writeError, writeUnknownTool } from "../mcp/answers.ts";
+import { type ToldDenial, writeDeniedCall, writeDeniedRequest, writeError, writeFailedCall, writeUnknownTool } from "../mcp/answers.ts";
+import { ERROR_CODES } from "../mcp/refusal.ts";
 import type { Denial, DenialCode } from "../policy/decision.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
@@ -25,7 +26,13 @@ function tell(exchange: Exchange, denial: Denial): ToldDenial {
 }
 
 export function writeDenial(exchange: Exchange, denial: Denial): Buffer {
-  const { request, subject, claim } = exchange;
+  const { request, subject, claim, endpoint } = exchange;
+  if (denial.code === "unavailable" && endpoint.login?.isMissing()) {
+    // Its tools are not known yet, because nobody has signed in: that is what to act upon.
+    const words = endpoint.login.words("login_required");
+    if (subject.kind === "tool_call") return writeFailedCall(request.id, words, { era: claim.era });
+    return writeError(request.id, ERROR_CODES.internal, words);
+  }
   if (subject.kind === "tool_call") {
     if (denial.code === "unknown_tool") return writeUnknownTool(request.id, subject.name);
     return writeDeniedCall(request.id, tell(exchange, denial), { era: claim.era });

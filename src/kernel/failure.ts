@@ -19,6 +19,7 @@ export const FAILURE_CODES = {
   address_refused: "The address is private or special and the server's entry does not allow it.",
   upstream_unavailable: "The server can't be reached or does not speak the protocol.",
   upstream_unsupported: "The server or client speaks a protocol revision that can't be joined here.",
+  login_failed: "The gateway could not sign in to the server.",
   usage: "The command was called in a way it does not understand.",
 } as const;
 

@@ -11,6 +11,7 @@ import { FailureError } from "../kernel/failure.ts";
 import { createQuery } from "./dialect-sqlite.ts";
 import { generationMigrations } from "./generation.ts";
 import { BUSY_SLICE_MS, GroupWriter } from "./group-writer.ts";
+import { leaseMigrations } from "./lease.ts";
 import { migrate } from "./migrate.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { isBusy, toStoreError } from "./sqlite-failure.ts";
@@ -127,7 +128,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const connection = await insist(busyTimeoutMs, open(false));
     opened.push(connection);
     const writer = new GroupWriter(connection, { busyTimeoutMs, isInPlace: watchPlace(file), onBug: options.onBug ?? throwLater });
-    await writer.write((batch) => migrate(batch, [generationMigrations, ...options.migrations], options.clock.now()));
+    await writer.write((batch) => migrate(batch, [generationMigrations, leaseMigrations, ...options.migrations], options.clock.now()));
     const reader = await insist(busyTimeoutMs, open(true));
     opened.push(reader);
     return new SqliteStore(connection, reader, writer);

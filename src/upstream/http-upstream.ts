@@ -36,7 +36,11 @@ export type FaultReason =
   | "answer_timeout"
   | "too_large"
   | "invalid_answer"
-  | "broken";
+  | "broken"
+  /** There is no credential, or the server refused it: a person has to sign in. */
+  | "login_required"
+  | "login_unavailable"
+  | "insufficient_scope";
 
 /** Why there is no answer, or no whole one. */
 export interface UpstreamFault {
@@ -63,6 +67,8 @@ export interface UpstreamRequest {
   readonly body?: Buffer | undefined;
   /** Protocol headers, lower case; names that are not on the list are left out. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The server's credential where it changes; set by whoever keeps it, never from a client's request. */
+  readonly authorization?: string | undefined;
   /** Who asks, a grant's id: what is remembered between requests is kept apart by it. Left out: the gateway itself. */
   readonly owner?: string | undefined;
   /** The answer is a stream that stays open and may be silent for ever. */
@@ -145,10 +151,12 @@ export function createHttpUpstream(options: HttpUpstreamOptions): HttpUpstream {
       else if (gate.waiting >= bounds.waitingRequests) running.refuse("busy", "too many requests wait for a connection");
       else {
         const pool = request.stream === true ? (streams ??= openPool(MAX_STREAM_CONNECTIONS, 0)) : calls;
+        const headers = selectHeaders(request.headers);
+        if (request.authorization !== undefined) headers.push("authorization", request.authorization);
         const dispatched: Dispatcher.DispatchOptions = {
           path: request.path ?? path,
           method: request.method,
-          headers: selectHeaders(request.headers),
+          headers,
           body: request.body ?? null,
         };
         running.start(pool, dispatched);

@@ -226,5 +226,8 @@ const FAULT_WORDS: Readonly<Record<string, string>> = {
   answer_timeout: "it did not answer in time",
   too_large: "its answer is too large",
   broken: "the connection broke",
+  login_required: "it wants the gateway to sign in",
+  login_unavailable: "its authorization server can't be asked",
+  insufficient_scope: "the gateway's credential does not reach far enough",
   unsendable: "a header of the request can't be sent",
 };

@@ -55,6 +55,25 @@ describe("a server that is started", () => {
 });
 
 describe("a good configuration", () => {
+  it("says how the gateway signs in", async () => {
+    const text = `servers:
+  plain: { upstream: { url: "https://a.example.com" } }
+  found: { upstream: { url: "https://b.example.com", oauth: true } }
+  named: { upstream: { url: "https://c.example.com", oauth: { clientId: gateway, clientSecret: "\${SENDIT_KEY}", scopes: [], issuer: "https://login.example.com/t" } } }
+`;
+    const [plain, found, named] = (await loadGood(text)).servers;
+    const nothing = { clientId: undefined, clientSecret: undefined, scopes: undefined, issuer: undefined };
+    expect(plain?.oauth).toBeUndefined();
+    expect(found?.oauth).toEqual(nothing);
+    expect(named?.oauth).toEqual({
+      clientId: "gateway",
+      clientSecret: "upstream-canary-key",
+      scopes: [],
+      issuer: "https://login.example.com/t",
+    });
+    expect(named?.credentials).toEqual(["upstream-canary-key"]);
+  });
+
   it("comes to one value with everything that it says", async () => {
     const config = await loadGood(FULL, FILES);
     const folder = path.dirname(config.file);
@@ -324,6 +343,20 @@ ${POLICY}grants: { g: { server: t, policy: p, token: "\${ALICE_TOKEN}" }, h: { s
       ["/servers/s/upstream/url"],
     ],
     ["a part after # in an address", "servers: { s: { upstream: { url: 'https://s.example.com/#x' } } }", ["/servers/s/upstream/url"]],
+    [
+      "a sign-in that is not told well",
+      `servers: { s: { upstream: { url: 'https://s.example.com', headers: { AUTHORIZATION: x }, oauth: { clientSecret: hush, scopes: ['a b'], issuer: 'ftp://x', more: 1 } } }, t: { upstream: { url: 'https://t.example.com', oauth: false } }, u: { upstream: { command: npx, oauth: true } } }`,
+      [
+        "/servers/s/upstream/oauth/scopes/0",
+        "/servers/s/upstream/oauth/issuer",
+        "/servers/s/upstream/oauth/more",
+        "/servers/t/upstream/oauth",
+        "/servers/u/upstream/oauth",
+        "/servers/s/upstream/headers/AUTHORIZATION",
+        "/servers/s/upstream/oauth/clientSecret",
+        "/servers/u/upstream/command",
+      ],
+    ],
     [
       "headers that are not the user's",
       "servers: { s: { upstream: { url: 'https://s.example.com', headers: { Host: x, mcp-session-id: x, 'a b': x, X: \"a\\r\\nb\", Y: '' } } } }",

@@ -5,6 +5,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FailureError } from "../../src/kernel/failure.ts";
 import { bumpGeneration, readGeneration } from "../../src/store/generation.ts";
+import { releaseLease, takeLease } from "../../src/store/lease.ts";
 import { readRows } from "../../src/store/read-rows.ts";
 import { type Batch, MAX_GROUP_JOBS, MAX_WAITING_WRITES, type Migrations, type Store } from "../../src/store/store.ts";
 
@@ -277,6 +278,31 @@ export function describeStore(name: string, create: () => Promise<Database>): vo
         during = store.readEpoch();
       });
       expect(store.readEpoch()).not.toBe(during);
+    });
+
+    test("a lease is one holder's until its time is over or it is given back", async () => {
+      const take = (holder: string, nowMs: number, name = "renew/a") =>
+        store.write((batch) => takeLease(batch, { name, holder, nowMs, untilMs: nowMs + 100 }));
+      expect(await take("one", 1_000)).toBe(true);
+      expect(await take("two", 1_099)).toBe(false);
+      expect(await take("two", 1_050, "renew/b")).toBe(true);
+      expect(await take("one", 1_050)).toBe(true);
+      expect(await take("two", 1_149)).toBe(false);
+      expect(await take("two", 1_150)).toBe(true);
+      expect(await store.write((batch) => releaseLease(batch, "renew/a", "one"))).toBe(false);
+      expect(await take("one", 1_200)).toBe(false);
+      expect(await store.write((batch) => releaseLease(batch, "renew/a", "two"))).toBe(true);
+      expect(await take("one", 1_200)).toBe(true);
+    });
+
+    test("of many that want a lease at once, in two connections, one gets it", async () => {
+      const other = await open();
+      const takes = Array.from({ length: 20 }, (_, index) =>
+        (index % 2 === 0 ? store : other).write((batch) =>
+          takeLease(batch, { name: "renew", holder: `holder ${index}`, nowMs: 1_000, untilMs: 2_000 }),
+        ),
+      );
+      expect((await Promise.all(takes)).filter(Boolean)).toHaveLength(1);
     });
 
     test("steps of the schema run once, by number, whichever room brings them", async () => {

@@ -109,11 +109,7 @@ export async function startBridgedGateway<Port extends HttpUpstream>(options: Br
   const endpoints = new Map([["behind", endpoint]]);
   const unwatch = watchHolds(desk.holds, desk.sessions, folder.access, () => folder.clock.now());
   const hosts = new Set(["127.0.0.1"]);
-  const listener: Server = createListener(
-    { desk, gate: { hosts, endpoints }, failures },
-    async () => undefined,
-    (_request, response) => void response.writeHead(404).end(),
-  );
+  const listener: Server = createListener({ desk, gate: { hosts, endpoints }, failures }, async () => undefined, []);
   const at = await listen(listener, "127.0.0.1", 0);
   return {
     url: new URL(`http://127.0.0.1:${at}/mcp/behind`),

@@ -16,11 +16,15 @@ const absent = (): never => {
   throw new Error("this command is run as a process");
 };
 
-export async function runCommand(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CommandEnd> {
+export async function runCommand(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  onOut: (text: string) => void = () => undefined,
+): Promise<CommandEnd> {
   const kept = { out: "", err: "" };
   const ports: Ports = {
     version: "0.0.0",
-    terminal: { env, isTerminal: false, out: (text) => void (kept.out += text), err: (text) => void (kept.err += text) },
+    terminal: { env, isTerminal: false, out: (text) => (onOut(text), void (kept.out += text)), err: (text) => void (kept.err += text) },
     startGateway: (choice) => startApp({ ...choice, env }),
     runStdio: absent,
     openFolder: (choice) => openCommandFolder({ ...choice, env }),

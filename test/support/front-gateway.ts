@@ -18,6 +18,7 @@ import { EndpointTable } from "../../src/serve-endpoints.ts";
 import { syncConfig } from "../../src/sync-config.ts";
 import type { LegacyFrontBounds } from "../../src/upstream/legacy-front/bounds.ts";
 import { createLegacyFront } from "../../src/upstream/legacy-front.ts";
+import { ConnectionDesk } from "../../src/upstream/oauth/connection-desk.ts";
 import type { LogEntry } from "./gateway.ts";
 import { waitUntil } from "./gateway.ts";
 
@@ -49,7 +50,15 @@ export async function startFrontGateway(options: FrontGatewayOptions): Promise<F
   const log = createLog({ form: "words", write: (line) => void said.push(line), now: () => Date.now() });
   const synced = await syncConfig(folder, loaded.value);
   if (!synced.ok) throw new Error(synced.failures.map(({ message }) => message).join(" "));
-  const table = new EndpointTable(folder, "0.0.0", log, {});
+  const connections = new ConnectionDesk({
+    store: folder.store,
+    openKeyring: folder.openKeyring,
+    now: () => folder.clock.now(),
+    baseUrl: () => "http://127.0.0.1",
+    record: () => undefined,
+    tell: () => undefined,
+  });
+  const table = new EndpointTable({ folder, version: "0.0.0", log, env: {}, connections });
   await folder.access.look();
   await table.apply(loaded.value.servers);
   const fronts = Object.keys(options.servers).map((name) => {
@@ -73,7 +82,7 @@ export async function startFrontGateway(options: FrontGatewayOptions): Promise<F
   const server = createListener(
     { desk, gate: { hosts: new Set(["127.0.0.1"]), endpoints: table.endpoints }, failures },
     async () => undefined,
-    (_request, response) => void response.writeHead(404).end(),
+    [],
   );
   const port = await listen(server, "127.0.0.1", 0);
   await waitUntil(() => Object.keys(options.servers).every((name) => said.some((line) => line.includes(`\`${name}\``))));

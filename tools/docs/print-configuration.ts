@@ -28,6 +28,7 @@ function listRows(shape: ObjectShape, prefix: string): string[] {
 
 function listBelow(shape: Shape, at: string): string[] {
   if (shape.kind === "object") return listRows(shape, `${at}.`);
+  if (shape.kind === "toggle") return listRows(shape.object, `${at}.`);
   if (shape.kind !== "map") return [];
   const named = `${at}.<name>`;
   return [printRow(named, shape.values, ""), ...listBelow(shape.values, named)];
@@ -56,6 +57,8 @@ function describeKind(shape: Shape): string {
       return `list of up to ${shape.max}`;
     case "map":
       return `up to ${shape.max} by name`;
+    case "toggle":
+      return "`true`, or an object";
     case "document":
       return "a policy";
     default:
