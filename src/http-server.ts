@@ -1,10 +1,11 @@
 /**
- * The one listener: `/mcp/<server>` goes to the gateway, `/healthz` says that the process lives, `/readyz` whether it can
+ * The one listener: `/mcp/<server>` and `/mcp` go to the gateway, `/healthz` says that the process lives, `/readyz` whether it can
  * decide. Bounded in headers and time; a stop closes what is idle and waits for what is not.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { sendJson } from "./gateway/http-channel.ts";
 import { type HttpFace, sendProblem, serveHttp } from "./gateway/http-face.ts";
+import { serveAll } from "./gateway/several/serve-all.ts";
 import { FailureError } from "./kernel/failure.ts";
 
 export const MAX_HEADER_BYTES: number = 32 * 1024;
@@ -15,14 +16,16 @@ export const IDLE_TIMEOUT_MS = 75_000;
 /** Why the gateway can't decide now; undefined: it can. */
 export type FindObstacle = () => Promise<string | undefined>;
 
-const GATEWAY_PATH = /^\/mcp\/([A-Za-z0-9-]{1,64})\/?(?:\?.*)?$/;
+const GATEWAY_PATH = /^\/mcp(?:\/([A-Za-z0-9-]{1,64}))?\/?(?:\?.*)?$/;
 
 export function createListener(face: HttpFace, findObstacle: FindObstacle): Server {
   const options = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
   return createServer({ ...options, keepAliveTimeout: IDLE_TIMEOUT_MS }, (request, response) => {
     const url = request.url ?? "/";
-    const server = GATEWAY_PATH.exec(url)?.[1];
+    const path = GATEWAY_PATH.exec(url);
+    const server = path?.[1];
     if (server !== undefined) void serveHttp(face, server, request, response);
+    else if (path) void serveAll(face, request, response);
     else serveHealth(request, response, findObstacle);
   });
 }

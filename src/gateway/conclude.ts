@@ -10,14 +10,14 @@ import { type Inspected, inspect, inspectFault } from "./inspect.ts";
 import { appendOutcome, type OutcomeFacts } from "./record.ts";
 import { writeGone } from "./reply.ts";
 import { wordsOf } from "./spend.ts";
-import type { EventStream } from "./stream.ts";
+import type { AnswerStream } from "./stream.ts";
 
 export async function conclude(
   desk: Desk,
   exchange: Exchange,
   arrival: Arrival,
   channel: Channel,
-  stream: EventStream | undefined,
+  stream: AnswerStream | undefined,
 ): Promise<void> {
   let inspected: Inspected;
   try {

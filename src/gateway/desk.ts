@@ -9,12 +9,16 @@ import type { Limits } from "../limit/limits.ts";
 import type { Store } from "../store/store.ts";
 import type { CredentialScan } from "../upstream/credential-scan.ts";
 import type { HttpUpstream } from "../upstream/http-upstream.ts";
+import type { Sealer } from "../vault/seal.ts";
 import type { Access } from "./access.ts";
 import type { ActiveCount } from "./active.ts";
+import type { ChangeTable } from "./changes.ts";
+import type { Health } from "./health.ts";
 import type { HoldTable } from "./holds.ts";
 import type { RoundTable } from "./rounds.ts";
 import type { ServedTools } from "./served-tools.ts";
 import type { SessionTable } from "./session.ts";
+import type { PromptNames } from "./several/cut-names.ts";
 
 /** One server of the configuration, as the gateway serves it. */
 export interface Endpoint {
@@ -42,6 +46,11 @@ export interface Desk {
   readonly sessions: SessionTable;
   readonly holds: HoldTable;
   readonly active: ActiveCount;
+  readonly health: Health;
+  readonly changes: ChangeTable;
+  /** Of lists that several servers make up. */
+  readonly cursors: Sealer;
+  readonly promptNames: PromptNames;
   /** Key of the digests of arguments in the log. */
   readonly argumentKey: KeyObject;
   /** Words for people, on stderr; never an argument, a token or an address. */

@@ -20,7 +20,7 @@ import { restrictCapabilities } from "./inspect-opening.ts";
 import { openSessionOf } from "./open-session.ts";
 import { resumeUpstream } from "./resume-upstream.ts";
 import { relayServerMessage } from "./server-messages.ts";
-import type { EventStream } from "./stream.ts";
+import type { AnswerStream } from "./stream.ts";
 
 let nextUpstreamId = 1;
 
@@ -84,7 +84,7 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
   const { session, endpoint, claim, request } = exchange;
   const { body, headers } = writeRequestFor(desk, exchange, upstreamId);
   const key = keyOfId(request.id);
-  let stream: EventStream | undefined;
+  let stream: AnswerStream | undefined;
   let upstreamSession: string | undefined;
 
   return new Promise((resolve, reject) => {

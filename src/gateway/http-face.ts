@@ -56,7 +56,7 @@ export async function serveHttp(face: HttpFace, server: string, request: Incomin
   }
 }
 
-async function turnAway(face: HttpFace, turned: Turned, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function turnAway(face: HttpFace, turned: Turned, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const source = request.socket.remoteAddress ?? "unknown";
   const headers: Record<string, string> = turned.status === 401 ? { "www-authenticate": challenge(turned.reason) } : {};
   try {
@@ -113,13 +113,13 @@ async function servePost(
   );
 }
 
-function endOneWay(response: ServerResponse, status: number): void {
+export function endOneWay(response: ServerResponse, status: number): void {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, { "content-length": 0 });
   response.end();
 }
 
-async function refuseMessage(
+export async function refuseMessage(
   desk: Desk,
   who: Identified,
   refusal: Refusal,

@@ -20,7 +20,8 @@ import { readEventId } from "./stream.ts";
 export const STREAM_LINGER_MS = 60_000;
 export const DELETE_TIMEOUT_MS = 5_000;
 
-function findSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Session | undefined {
+/** The session that a GET or DELETE is about; where there is none, that has been answered. */
+export function findHttpSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Session | undefined {
   const headers = readMcpHeaders(request.rawHeaders);
   if (headers.version !== undefined && isModernRevision(headers.version)) {
     sendProblem(response, 405, { allow: "POST" });
@@ -36,8 +37,15 @@ function findSession(desk: Desk, who: Identified, request: IncomingMessage, resp
   return session;
 }
 
-export async function openHttpStream(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const session = findSession(desk, who, request, response);
+/** `listen` begins a stream on which the server speaks unasked. */
+export async function openHttpStream(
+  desk: Desk,
+  who: Identified,
+  request: IncomingMessage,
+  response: ServerResponse,
+  listen: (session: Session) => void = (session) => openListening(desk, session, response),
+): Promise<void> {
+  const session = findHttpSession(desk, who, request, response);
   if (!session) return;
   const { lastEventId } = readMcpHeaders(request.rawHeaders);
   const release = desk.holds.add({ bearer: who.bearer, grantId: who.grant.id, close: () => desk.sessions.end(session) });
@@ -46,7 +54,7 @@ export async function openHttpStream(desk: Desk, who: Identified, request: Incom
     const place = readEventId(lastEventId);
     const stream = place && session.streams.get(place.stream);
     // What listened before and has ended is listened to anew; of any other stream nothing can be given any more.
-    if (place && !stream && place.stream === session.lastListening) return openListening(desk, session, response);
+    if (place && !stream && place.stream === session.lastListening) return listen(session);
     if (!place || !stream) return sendProblem(response, 400);
     if (stream === session.listening) session.linger?.(response);
     return attachResponse(response, stream, place.sequence);
@@ -55,7 +63,7 @@ export async function openHttpStream(desk: Desk, who: Identified, request: Incom
     session.linger?.(response);
     return attachResponse(response, session.listening);
   }
-  openListening(desk, session, response);
+  listen(session);
 }
 
 function openListening(desk: Desk, session: Session, response: ServerResponse): void {
@@ -115,7 +123,7 @@ function openListening(desk: Desk, session: Session, response: ServerResponse): 
 }
 
 export async function endHttpSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const session = findSession(desk, who, request, response);
+  const session = findHttpSession(desk, who, request, response);
   if (!session) return;
   await endSession(desk, session);
   response.writeHead(204).end();

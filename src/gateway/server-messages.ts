@@ -65,7 +65,7 @@ export function relayOn(
   }
   const { session } = route;
   if (!session) return drop("a request outside of a session can't be answered");
-  const own = `s${session.nextAsk++}`;
+  const own = `${session.askPrefix}${session.nextAsk++}`;
   session.asks.set(own, { raw: message.id.raw, key: keyOfId(message.id), method: message.method });
   return push(stream, writeRelayed(message, { id: own }), resume);
 }

@@ -1,0 +1,181 @@
+/**
+ * `list_changed` of the gateway's own: clients that listen hear of it when a policy, a grant, an accepted snapshot or a
+ * server's death or return changes what they see. Looked at a few times a second while anybody listens, told once things
+ * have been quiet for one look, and never later than a bound.
+ */
+import { hash } from "node:crypto";
+import type { GrantRecord } from "../identity/grant.ts";
+import { BoundedMap } from "../kernel/bounded-map.ts";
+import type { CompiledPolicy } from "../policy/decision.ts";
+import type { ToolIndex } from "../upstream/tool-index.ts";
+import type { Access } from "./access.ts";
+import type { Endpoint } from "./desk.ts";
+import { type Health, MAX_DOWN_SERVERS } from "./health.ts";
+
+export const CHANGE_CHECK_MS = 500;
+/** Looks after which a change is told though others go on. */
+export const MAX_QUIET_LOOKS = 4;
+/** How often a server that is down is looked at while anybody listens, and one that is up. */
+export const RETURN_CHECK_MS = 5_000;
+export const PRESENCE_CHECK_MS = 30_000;
+/** A server whose look takes longer than this is not back yet. */
+export const SOUND_LOOK_MS = 8_000;
+
+export const CHANGED_KINDS = ["tools", "prompts", "resources"] as const;
+export type ChangedKind = (typeof CHANGED_KINDS)[number];
+
+export interface ChangeWatch {
+  readonly bearer: string;
+  readonly grantId: string;
+  /** What this client sees of, under the grant as it is now. */
+  readonly endpointsOf: (grant: GrantRecord) => readonly Endpoint[];
+  /** Whether a server's death takes it out of this client's lists. */
+  readonly heedsHealth: boolean;
+  readonly tell: (kinds: readonly ChangedKind[]) => void;
+}
+
+interface View {
+  readonly tools: string;
+  readonly others: string;
+}
+
+interface Watched {
+  readonly watch: ChangeWatch;
+  view: View | undefined;
+  readonly changed: Set<ChangedKind>;
+  looks: number;
+}
+
+export interface ChangePorts {
+  readonly access: Access;
+  readonly health: Health;
+  readonly now: () => number;
+}
+
+const visible = new WeakMap<ToolIndex, WeakMap<CompiledPolicy, string>>();
+
+/** A digest of the tools that this policy shows of this snapshot; made once for each pair. */
+function digestTools(index: ToolIndex, policy: CompiledPolicy): string {
+  let known = visible.get(index);
+  if (!known) visible.set(index, (known = new WeakMap()));
+  let digest = known.get(policy);
+  if (digest === undefined) {
+    const shown = [...index.tools].filter(
+      ([, { facts, state }]) => facts !== null && state === "accepted" && policy.decideVisibility(facts) === "shown",
+    );
+    digest = hash("sha256", JSON.stringify(shown.map(([name, { definitionHash }]) => [name, definitionHash]).sort()), "hex");
+    known.set(policy, digest);
+  }
+  return digest;
+}
+
+export class ChangeTable {
+  readonly #ports: ChangePorts;
+  readonly #watched = new Set<Watched>();
+  readonly #looking = new Set<string>();
+  readonly #nextLook = new BoundedMap<string, number>(MAX_DOWN_SERVERS);
+
+  constructor(ports: ChangePorts) {
+    this.#ports = ports;
+  }
+
+  get size(): number {
+    return this.#watched.size;
+  }
+
+  /** From now on; gives what ends it. */
+  watch(watch: ChangeWatch): () => void {
+    const watched: Watched = { watch, view: undefined, changed: new Set(), looks: 0 };
+    this.#watched.add(watched);
+    void this.#view(watch)
+      .then((view) => {
+        watched.view ??= view;
+      })
+      .catch(() => undefined);
+    return () => this.#watched.delete(watched);
+  }
+
+  /** One look at everything that is watched. */
+  async look(): Promise<void> {
+    await this.#ports.access.look();
+    for (const watched of [...this.#watched]) {
+      const view = await this.#view(watched.watch);
+      if (view) this.#compare(watched, view);
+    }
+  }
+
+  #compare(watched: Watched, view: View): void {
+    const before = watched.view;
+    watched.view = view;
+    if (!before) return;
+    const isSame = before.tools === view.tools && before.others === view.others;
+    if (before.tools !== view.tools) watched.changed.add("tools");
+    if (before.others !== view.others) watched.changed.add("prompts").add("resources");
+    if (watched.changed.size === 0) return;
+    if (!isSame && ++watched.looks < MAX_QUIET_LOOKS) return;
+    const kinds = CHANGED_KINDS.filter((kind) => watched.changed.has(kind));
+    watched.changed.clear();
+    watched.looks = 0;
+    watched.watch.tell(kinds);
+  }
+
+  async #view(watch: ChangeWatch): Promise<View | undefined> {
+    const { access, health, now } = this.#ports;
+    const { grant } = await access.findGrant(watch.bearer, now());
+    // A grant that has ended takes its streams with it; there is nobody left to tell.
+    if (grant?.id !== watch.grantId) return undefined;
+    const tools: string[] = [];
+    const others: string[] = [];
+    for (const endpoint of watch.endpointsOf(grant)) {
+      if (watch.heedsHealth) this.#lookAt(endpoint);
+      if (watch.heedsHealth && health.isDown(endpoint)) continue;
+      const name = grant.servers.get(endpoint.name);
+      const policy = name === undefined ? undefined : await access.findPolicy(name);
+      await endpoint.tools.sync(access.version);
+      const index = endpoint.tools.current();
+      others.push(`${endpoint.id} ${policy?.revision ?? ""}`);
+      tools.push(`${endpoint.id} ${policy && index ? digestTools(index, policy.compiled) : ""}`);
+    }
+    return { tools: tools.join("\n"), others: others.join("\n") };
+  }
+
+  /** Looks at a server in the background: often while it is down, now and then while it is not. */
+  #lookAt(endpoint: Endpoint): void {
+    const { health, now } = this.#ports;
+    const { id, tools } = endpoint;
+    const startedMs = now();
+    const due = this.#nextLook.get(id);
+    if (due === undefined) {
+      this.#nextLook.set(id, startedMs + PRESENCE_CHECK_MS);
+      if (!health.isDown(endpoint)) return;
+    } else if (startedMs < due && !health.takeSuspicion(endpoint)) return;
+    if (this.#looking.has(id)) return;
+    this.#looking.add(id);
+    const began = performance.now();
+    const judge = (): void => {
+      this.#looking.delete(id);
+      const { lastLook } = tools;
+      const isSound = performance.now() - began < SOUND_LOOK_MS;
+      if (lastLook && lastLook.atMs >= startedMs) health.note(endpoint, lastLook.ok && (isSound || !health.isDown(endpoint)));
+      this.#nextLook.set(id, now() + (health.isDown(endpoint) ? RETURN_CHECK_MS : PRESENCE_CHECK_MS));
+    };
+    tools.refresh().then(judge, judge);
+  }
+}
+
+/** Looks while anybody listens; gives a stopper. */
+export function watchChanges(changes: ChangeTable): () => void {
+  let looking = false;
+  const timer = setInterval(() => {
+    if (looking || changes.size === 0) return;
+    looking = true;
+    changes
+      .look()
+      .catch(() => undefined)
+      .finally(() => {
+        looking = false;
+      });
+  }, CHANGE_CHECK_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
