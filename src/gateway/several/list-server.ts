@@ -14,8 +14,8 @@ import { cutToolNames } from "./cut-names.ts";
 import type { Part } from "./parts.ts";
 
 /** How long one server may take for its share; one that did not answer before is waited for less. */
-export const LIST_WAIT_MS = 10_000;
-export const DOWN_WAIT_MS = 1_000;
+export const LIST_WAIT_MS = 5_000;
+export const DOWN_WAIT_MS = 2_000;
 /** What one page of ours holds, and so what is asked of each server at most. */
 export const PAGE_ITEMS = 500;
 export const PAGE_CHARACTERS: number = 4 * 1024 * 1024;
@@ -27,8 +27,9 @@ export interface ListedItem {
   readonly at: Position;
 }
 
-/** `failed`: the server is left out. `ended`: the grant has ended meanwhile. */
-export type Share = readonly ListedItem[] | "failed" | "ended";
+/** `late`, `failed`: the server is left out. `ended`: the grant has ended meanwhile. */
+type Fault = "late" | "failed" | "ended";
+export type Share = readonly ListedItem[] | Fault;
 
 interface Gathered {
   readonly key: string;
@@ -50,8 +51,10 @@ export async function listServer(asking: Asking, part: Part, kind: ListKind, fro
   const left = (): number => waitMs - (performance.now() - began);
   const gathered = await gather(asking, part, kind, from, left);
   if (gathered === "ended" || asking.signal.aborted) return "ended";
-  health.note(part.endpoint, gathered !== "failed");
-  return gathered === "failed" ? "failed" : show(asking, part, kind, gathered);
+  // What one client made fail says nothing of the server to others: whoever watches looks for himself.
+  if (gathered === "failed") health.suspect(part.endpoint);
+  else health.note(part.endpoint, gathered !== "late");
+  return typeof gathered === "string" ? gathered : show(asking, part, kind, gathered);
 }
 
 async function gather(
@@ -60,11 +63,11 @@ async function gather(
   kind: ListKind,
   from: Position | undefined,
   left: () => number,
-): Promise<readonly Gathered[] | "failed" | "ended"> {
+): Promise<readonly Gathered[] | Fault> {
   const { name: server } = part.endpoint;
   if (part.link) {
     const opened = await within(part.link.ready(), left(), asking.signal, () => undefined);
-    if (!opened) return "failed";
+    if (!opened) return left() > 0 ? "failed" : "late";
     if (!isJsonObject(opened.capabilities[CAPABILITIES[kind]])) return [];
   }
   const items: Gathered[] = [];
@@ -74,7 +77,7 @@ async function gather(
   for (let count = 0; count < MAX_PAGES_OF_SERVER; count++) {
     const request = withParam(asking.request, "cursor", cursor);
     const asked = await askPart(asking, part, request, left());
-    if (!asked) return "failed";
+    if (!asked) return "late";
     if (asked.status === 401) return "ended";
     const answer = skimAnswer(asked.message);
     // A server that has none of them need not know the method.
