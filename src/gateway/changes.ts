@@ -21,7 +21,7 @@ const WHOLE_LOOKS = 10;
 export const RETURN_CHECK_MS = 5_000;
 export const PRESENCE_CHECK_MS = 30_000;
 /** A server whose look takes longer than this is not back yet. */
-export const SOUND_LOOK_MS = 4_000;
+export const SOUND_LOOK_MS = 8_000;
 
 export const CHANGED_KINDS = ["tools", "prompts", "resources"] as const;
 export type ChangedKind = (typeof CHANGED_KINDS)[number];

@@ -21,6 +21,7 @@ import { openSessionOf } from "./open-session.ts";
 import { resumeUpstream } from "./resume-upstream.ts";
 import { relayServerMessage } from "./server-messages.ts";
 import type { AnswerStream } from "./stream.ts";
+import { tellListen } from "./tell-changes.ts";
 
 let nextUpstreamId = 1;
 
@@ -84,12 +85,16 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
   const { session, endpoint, claim, request } = exchange;
   const { body, headers } = writeRequestFor(desk, exchange, upstreamId);
   const key = keyOfId(request.id);
+  const stays = exchange.subject.kind === "listen";
   let stream: AnswerStream | undefined;
   let upstreamSession: string | undefined;
+  let isAcknowledged = false;
+  let untell: (() => void) | undefined;
 
   return new Promise((resolve, reject) => {
     const arrive = (arrival: Arrival): void => {
       session?.inFlight.delete(key);
+      untell?.();
       conclude(desk, exchange, arrival, withSession(channel), stream).then(resolve, reject);
     };
     const withSession = (to: Channel): Channel => (upstreamSession === undefined ? to : openSessionOf(desk, exchange, upstreamSession, to));
@@ -102,8 +107,13 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
         if (status === 404 && session) desk.sessions.end(session);
         // The opening's answer decides about the session, so it is told in one piece.
         if (kind === "events" && request.method !== "initialize") stream = channel.openStream();
+        // Of a listen's own the acknowledgement comes first.
+        if (stays && stream && !untell) untell = tellListen(desk, exchange, { push: (message) => !isAcknowledged || (stream?.push(message) ?? true) });
       },
-      onMessage: (bytes, kind) => relayServerMessage(desk, exchange, stream, bytes, kind, () => relay.open?.resume()),
+      onMessage(bytes, kind) {
+        isAcknowledged = true;
+        return relayServerMessage(desk, exchange, stream, bytes, kind, () => relay.open?.resume());
+      },
       onArrival: arrive,
       onCut: (cut) => resumeUpstream(exchange, cut),
       onDropped: (reason) => desk.say(`A message of the server ${endpoint.name} was dropped: ${reason}.`),
@@ -114,7 +124,6 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
     };
     session?.inFlight.set(key, { upstreamId, method: request.method, cancel });
     exchange.sentAt = performance.now();
-    const stays = exchange.subject.kind === "listen";
     relay.open = endpoint.upstream.exchange({ method: "POST", body, headers, owner: exchange.grant.id, stream: stays }, relay);
     // Hanging up cancels in the modern era; in the legacy one the call goes on.
     if (claim.era === "modern") channel.onGone(cancel);

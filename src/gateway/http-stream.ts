@@ -15,6 +15,7 @@ import { resumeUpstream } from "./resume-upstream.ts";
 import { relayOn } from "./server-messages.ts";
 import type { Session } from "./session.ts";
 import { readEventId } from "./stream.ts";
+import { tellChanges } from "./tell-changes.ts";
 
 /** A GET stream that lost its client is kept open towards the server for so long. */
 export const STREAM_LINGER_MS = 60_000;
@@ -43,7 +44,7 @@ export async function openHttpStream(
   who: Identified,
   request: IncomingMessage,
   response: ServerResponse,
-  listen: (session: Session) => void = (session) => openListening(desk, session, response),
+  listen: (session: Session) => void = (session) => openListening(desk, who, session, response),
 ): Promise<void> {
   const session = findHttpSession(desk, who, request, response);
   if (!session) return;
@@ -66,13 +67,14 @@ export async function openHttpStream(
   listen(session);
 }
 
-function openListening(desk: Desk, session: Session, response: ServerResponse): void {
+function openListening(desk: Desk, who: Identified, session: Session, response: ServerResponse): void {
   const { endpoint } = session;
   const stream = createSessionStream(session);
   const revision = isRevision(session.protocolVersion) ? session.protocolVersion : LATEST_LEGACY;
   const end = (): void => {
     if (stream.ended) return;
     stream.end();
+    untell();
     session.closers.delete(end);
     if (session.listening === stream) {
       session.listening = undefined;
@@ -107,6 +109,8 @@ function openListening(desk: Desk, session: Session, response: ServerResponse): 
     onDropped: (reason) => desk.say(`A message of the server ${endpoint.name} was dropped: ${reason}.`),
   });
   session.closers.add(end);
+  const watch = { bearer: who.bearer, grantId: who.grant.id, endpointsOf: () => [endpoint], heedsHealth: false };
+  const untell = tellChanges(desk, watch, stream);
   const linger = (to: ServerResponse): void => {
     to.on("close", () => {
       const leave = (): void => (stream.attached ? undefined : end());

@@ -218,6 +218,27 @@ describe("a listening client", { timeout: SETTLED.timeout * 3 }, () => {
     stream.cut();
   });
 
+  it("hears of a policy that changes what it sees of one server alone, too", async () => {
+    const alone = new URL(`${gateway.app.url}/mcp/c`);
+    at("c").respond = only("initialize", () => ({
+      act(response, _socket, id) {
+        const result = '{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"raw","version":"1"}}';
+        response.writeHead(200, { "content-type": "application/json", "mcp-session-id": "of-the-server" });
+        response.end(`{"jsonrpc":"2.0","id":${id},"result":${result}}`);
+      },
+    }));
+    const session = await openSession(alone, ALL);
+    at("c").onGet = (response) => response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+    const stream = await openStream(alone, { token: ALL, session });
+    gateway.rewriteConfig((config: { policies?: Record<string, { document: object }> }) => {
+      const policies = { ...config.policies, "c-policy": { server: "c", document: { ...OPEN, hide: ["secret"] } } };
+      return { ...config, policies };
+    });
+    await waitUntil(() => methodsOf(stream).includes("notifications/tools/list_changed"));
+    at("c").onGet = undefined;
+    stream.cut();
+  });
+
   it("hears of a policy that changes what it sees, and a cursor from before is refused", async () => {
     const session = await openSession(url(), ALL);
     const stream = await openStream(url(), { token: ALL, session });

@@ -10,6 +10,8 @@ import { connectV1, connectV2, textOf } from "./sdk-clients.ts";
 
 const ALICE = "token-of-alice-0000000001";
 const BOB = "token-of-bob-000000000001";
+const CAPPED = "token-of-one-with-a-limit1";
+const GONE = "token-of-one-that-is-gone1";
 const SINGLE = "token-of-a-single-server-1";
 let everything: Everything;
 let small: LegacyServer;
@@ -26,11 +28,21 @@ beforeAll(async () => {
     policies: {
       everything: { server: "all", document: { version: "1", default: "allow", hide: ["get-env"] } },
       small: { server: "small", document: { version: "1", default: "allow", hide: ["secret"] } },
+      capped: {
+        server: "small",
+        document: {
+          version: "1",
+          default: "allow",
+          tools: { echo: { limits: [{ counter: "echoes", window: "hour", max: 2, scope: "session" }] } },
+        },
+      },
       made: { server: "made-by-hand", document: { version: "1", default: "allow" } },
     },
     grants: {
       alice: { servers: { all: "everything", small: "small", "made-by-hand": "made" }, token: ALICE },
       bob: { servers: { small: "small" }, token: BOB },
+      capped: { servers: { small: "capped", "made-by-hand": "made" }, token: CAPPED },
+      gone: { servers: { small: "small", "made-by-hand": "made" }, token: GONE },
       single: { servers: { small: "small" }, token: SINGLE },
     },
   });
@@ -229,6 +241,56 @@ describe("a session with several servers", () => {
     expect(answered.messages).toMatchObject([{ id: 1, result: { isError: true } }]);
     expect(small.heard.slice(before).filter(({ text }) => text.includes('"once"')).length).toBe(1);
     expect((await post(url, call(2, "small__echo", { text: "twice" }), { token: ALICE, session })).text).toContain("twice");
+  });
+
+  it("takes its client back to a stream that broke off, and goes back to servers that let theirs go", async () => {
+    const session = await openSession(url, ALICE);
+    const stream = await openStream(url, { token: ALICE, session, body: call(1, "small__wait", {}, { progressToken: "p" }) });
+    await waitUntil(() => stream.messages.length === 1);
+    stream.cut();
+    small.release();
+    const back = await openStream(url, { token: ALICE, session, headers: { "last-event-id": stream.lastId ?? "" } });
+    await waitUntil(() => back.messages.length === 2);
+    expect(back.messages).toMatchObject([{ method: "notifications/progress", params: { progress: 2 } }, { id: 1, result: {} }]);
+    const polled = await post(url, call(2, "small__poll"), { token: ALICE, session });
+    expect(polled.messages.at(-1)).toMatchObject({ id: 2, result: { content: [{ text: "polled" }] } });
+  });
+
+  it("is told of a log's level once, whatever servers open later", async () => {
+    const session = await openSession(url, ALICE);
+    const before = small.heard.length;
+    const set = { jsonrpc: "2.0", id: 1, method: "logging/setLevel", params: { level: "debug" } };
+    expect((await post(url, set, { token: ALICE, session })).messages).toMatchObject([{ id: 1, result: {} }]);
+    expect(small.heard.slice(before).filter(({ text }) => text.includes("logging/setLevel")).length).toBe(1);
+    const [own] = [...small.sessions.keys()].slice(-1);
+    await fetch(small.url, { method: "DELETE", headers: { "mcp-session-id": own ?? "" } });
+    await post(url, { jsonrpc: "2.0", id: 2, method: "tools/list" }, { token: ALICE, session });
+    const levels = small.heard.slice(before).filter(({ text }) => text.includes("logging/setLevel"));
+    expect(levels.length).toBe(2);
+    expect(levels[1]?.text).toContain('"debug"');
+    const wrong = { ...set, params: { level: "loud" } };
+    expect((await post(url, wrong, { token: ALICE, session })).messages).toMatchObject([{ error: { code: -32602 } }]);
+  });
+
+  it("shares a limit of a session over everything that it does, and counts by the server's own name", async () => {
+    const charged = await openSession(url, CAPPED);
+    const calls = [];
+    for (let id = 1; id <= 3; id++) calls.push(await post(url, call(id, "small__echo", { text: "x" }), { token: CAPPED, session: charged }));
+    expect(calls.map(({ text }) => text.includes("limit_exceeded"))).toEqual([false, false, true]);
+    const other = await openSession(url, CAPPED);
+    expect((await post(url, call(4, "small__echo", { text: "x" }), { token: CAPPED, session: other })).text).not.toContain("limit_exceeded");
+  });
+
+  it("ends with its grant, and so do its streams", async () => {
+    const session = await openSession(url, GONE);
+    const listening = await openStream(url, { token: GONE, session });
+    const waiting = await openStream(url, { token: GONE, session, body: call(1, "small__wait", {}, { progressToken: "p" }) });
+    await waitUntil(() => waiting.messages.length > 0);
+    await gateway.revoke("gone");
+    await Promise.all([listening.ended, waiting.ended]);
+    small.release();
+    expect(waiting.messages.some(({ result }) => result !== undefined)).toBe(false);
+    expect((await post(url, { jsonrpc: "2.0", id: 2, method: "tools/list" }, { token: GONE, session })).status).toBe(401);
   });
 
   it("knows one set of ids", async () => {

@@ -14,7 +14,7 @@ import { cutToolNames } from "./cut-names.ts";
 import type { Part } from "./parts.ts";
 
 /** How long one server may take for its share; one that did not answer before is waited for less. */
-export const LIST_WAIT_MS = 5_000;
+export const LIST_WAIT_MS = 10_000;
 export const DOWN_WAIT_MS = 2_000;
 /** What one page of ours holds, and so what is asked of each server at most. */
 export const PAGE_ITEMS = 500;

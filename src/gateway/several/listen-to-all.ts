@@ -3,6 +3,7 @@
  * of, and all speak on the client's one stream, behind one acknowledgement. What a policy or a server's health changes is
  * told on it too. A listen that a server ends is begun again when the server is back.
  */
+import type { GrantRecord } from "../../identity/grant.ts";
 import { isJsonList, isJsonObject, type Json } from "../../kernel/json.ts";
 import { isJsonFault, parseStrictJson } from "../../kernel/strict-json.ts";
 import { withParam } from "../../mcp/message.ts";
@@ -12,12 +13,12 @@ import { writeNotification } from "../../mcp/rewrite.ts";
 import { showUri, splitUri } from "../../mcp/several-names.ts";
 import type { ListenFilter } from "../../mcp/subject.ts";
 import { turnUpdatedUri } from "../../mcp/turn-uris.ts";
-import type { ChangedKind } from "../changes.ts";
 import type { Channel } from "../channel.ts";
 import type { Endpoint } from "../desk.ts";
 import { endpointsOf, type Gate } from "../identify.ts";
 import { wordsOf } from "../spend.ts";
 import type { AnswerStream, MessageStream } from "../stream.ts";
+import { tellChanges } from "../tell-changes.ts";
 import { type Asking, passTo } from "./asking.ts";
 import { partFor, speaks } from "./parts.ts";
 
@@ -45,17 +46,8 @@ export async function listenToAll(asking: Asking, filter: ListenFilter, gate: Pi
   const leaves = new Set<() => void>();
   const gone = Promise.withResolvers<void>();
   const subscription = { [META.subscriptionId]: request.id.value };
-  const unwatch = desk.changes.watch({
-    bearer: who.bearer,
-    grantId: who.grant.id,
-    endpointsOf: (grant) => endpointsOf(gate, grant),
-    heedsHealth: true,
-    tell(kinds) {
-      for (const kind of kinds) {
-        if (wants(filter, kind)) out.push(writeNotification(`notifications/${kind}/list_changed`, asData({ _meta: asData(subscription) })));
-      }
-    },
-  });
+  const watch = { bearer: who.bearer, grantId: who.grant.id, endpointsOf: (grant: GrantRecord) => endpointsOf(gate, grant), heedsHealth: true };
+  const unwatch = tellChanges(desk, watch, out, { subscription: request.id.value, filter });
   channel.onGone(() => {
     unwatch();
     for (const leave of leaves) leave();
@@ -80,10 +72,6 @@ export async function listenToAll(asking: Asking, filter: ListenFilter, gate: Pi
   const params = asData({ notifications: asData(told), _meta: asData(subscription) });
   out.release(writeNotification("notifications/subscriptions/acknowledged", params));
   await gone.promise;
-}
-
-function wants(filter: ListenFilter, kind: ChangedKind): boolean {
-  return { tools: filter.toolsListChanged, prompts: filter.promptsListChanged, resources: filter.resourcesListChanged }[kind];
 }
 
 /** Keeps back what comes before the acknowledgement, which has to be first. */

@@ -4,7 +4,6 @@
  * is told on it too.
  */
 import type { ServerResponse } from "node:http";
-import { writeNotification } from "../../mcp/rewrite.ts";
 import { AnswerRelay, type Arrival } from "../answer-relay.ts";
 import type { Desk } from "../desk.ts";
 import { attachResponse, createSessionStream } from "../http-channel.ts";
@@ -14,6 +13,7 @@ import { resumeUpstream } from "../resume-upstream.ts";
 import { relayOn } from "../server-messages.ts";
 import { revisionOf, type Session } from "../session.ts";
 import type { MessageStream } from "../stream.ts";
+import { tellChanges } from "../tell-changes.ts";
 import { findSeveral, openParts, type SessionPart } from "./parts.ts";
 import { turnMessages } from "./turned-channel.ts";
 
@@ -43,15 +43,11 @@ export function listenToParts(desk: Desk, gate: Pick<Gate, "endpoints">, session
     for (const leave of joined.values()) leave();
     joined.clear();
   };
-  const unwatch = desk.changes.watch({
-    bearer: several?.bearer ?? "",
-    grantId: session.grantId,
-    endpointsOf: (grant) => endpointsOf(gate, grant),
-    heedsHealth: true,
-    tell(kinds) {
-      for (const kind of kinds) stream.push(writeNotification(`notifications/${kind}/list_changed`));
-    },
-  });
+  const unwatch = tellChanges(
+    desk,
+    { bearer: several?.bearer ?? "", grantId: session.grantId, endpointsOf: (grant) => endpointsOf(gate, grant), heedsHealth: true },
+    stream,
+  );
   session.closers.add(end);
   session.listening = stream;
   session.lastListening = stream.id;
