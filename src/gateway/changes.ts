@@ -162,11 +162,10 @@ export class ChangeTable {
     const { health, now } = this.#ports;
     const { id, tools } = endpoint;
     const startedMs = now();
-    const due = this.#nextLook.get(id);
-    if (due === undefined) {
-      this.#nextLook.set(id, startedMs + PRESENCE_CHECK_MS);
-      if (!health.isDown(endpoint)) return;
-    } else if (startedMs < due && !health.takeSuspicion(endpoint)) return;
+    // One that was not looked at before is up as far as anybody knows.
+    const due = this.#nextLook.get(id) ?? startedMs + (health.isDown(endpoint) ? 0 : PRESENCE_CHECK_MS);
+    this.#nextLook.set(id, due);
+    if (startedMs < due && !health.takeSuspicion(endpoint)) return;
     if (this.#looking.has(id)) return;
     this.#looking.add(id);
     const began = performance.now();

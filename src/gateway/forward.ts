@@ -108,7 +108,8 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
         // The opening's answer decides about the session, so it is told in one piece.
         if (kind === "events" && request.method !== "initialize") stream = channel.openStream();
         // Of a listen's own the acknowledgement comes first.
-        if (stays && stream && !untell) untell = tellListen(desk, exchange, { push: (message) => !isAcknowledged || (stream?.push(message) ?? true) });
+        if (stays && stream && !untell)
+          untell = tellListen(desk, exchange, { push: (message) => !isAcknowledged || (stream?.push(message) ?? true) });
       },
       onMessage(bytes, kind) {
         isAcknowledged = true;

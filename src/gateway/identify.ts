@@ -118,5 +118,7 @@ export function identifyAll(
 /** What the grant may use and the gateway serves, in the order of their names. */
 export function endpointsOf(gate: Pick<Gate, "endpoints">, grant: GrantRecord): readonly Endpoint[] {
   const names = [...grant.servers.keys()].sort();
-  return names.map((name) => gate.endpoints.get(name)).filter((endpoint) => endpoint !== undefined && grant.servers.has(endpoint.name)) as Endpoint[];
+  return names
+    .map((name) => gate.endpoints.get(name))
+    .filter((endpoint) => endpoint !== undefined && grant.servers.has(endpoint.name)) as Endpoint[];
 }

@@ -21,7 +21,13 @@ type Who = Pick<Identified, "grant" | "endpoint">;
 function describe(who: Who, session: Session | undefined): Omit<AuditEntry, "kind"> {
   const { grant, endpoint } = who;
   // What is about no server, or about several, names none.
-  return { server: endpoint.name || undefined, grant: grant.label, grantId: grant.id, identity: grant.identity, session: session?.id.slice(0, 12) };
+  return {
+    server: endpoint.name || undefined,
+    grant: grant.label,
+    grantId: grant.id,
+    identity: grant.identity,
+    session: session?.id.slice(0, 12),
+  };
 }
 
 /** False: it could not be put on record. */
@@ -36,7 +42,13 @@ export async function recordEntry(desk: Desk, entry: AuditEntry): Promise<boolea
 }
 
 export async function recordRefusal(desk: Desk, who: Who, refusal: Refusal): Promise<void> {
-  await recordEntry(desk, { kind: "envelope", ...describe(who, undefined), decision: "deny", code: "invalid_request", message: refusal.detail });
+  await recordEntry(desk, {
+    kind: "envelope",
+    ...describe(who, undefined),
+    decision: "deny",
+    code: "invalid_request",
+    message: refusal.detail,
+  });
 }
 
 /** Puts a message without an answer on record; false: it could not be, and must not go on. */

@@ -19,7 +19,11 @@ beforeAll(async () => {
     servers: Object.fromEntries(
       Object.entries(servers).map(([name, mark]) => [
         name,
-        { policy: OPEN, era: "legacy" as const, tools: `[${tool("same", `,"x":{"n":1.0,"of":"${mark}"}`)},${tool(LONG)}, ${tool("secret")}]` },
+        {
+          policy: OPEN,
+          era: "legacy" as const,
+          tools: `[${tool("same", `,"x":{"n":1.0,"of":"${mark}"}`)},${tool(LONG)}, ${tool("secret")}]`,
+        },
       ]),
     ),
     grants: Object.fromEntries(
@@ -67,10 +71,17 @@ describe("a list of several servers", () => {
     for (const name of [cut[1] as string, `b__${LONG}`]) {
       at("b").forget();
       expect(textOf(await gateway.call(name, "{}", { server: "", token: ALL }))).toBe("done");
-      expect(at("b").calls().map(({ message }) => message?.params?.["name"])).toEqual([LONG]);
+      expect(
+        at("b")
+          .calls()
+          .map(({ message }) => message?.params?.["name"]),
+      ).toEqual([LONG]);
     }
     const wrong = `${(cut[1] as string).slice(0, -8)}00000000`;
-    expect((await gateway.call(wrong, "{}", { server: "", token: ALL })).json().error).toEqual({ code: -32602, message: `Unknown tool: ${wrong}` });
+    expect((await gateway.call(wrong, "{}", { server: "", token: ALL })).json().error).toEqual({
+      code: -32602,
+      message: `Unknown tool: ${wrong}`,
+    });
   });
 
   it("leaves out who hangs, names it, and waits for it less from then on", SETTLED, async () => {
@@ -104,7 +115,9 @@ describe("a list of several servers", () => {
     const broken: Respond[] = [
       only("tools/list", () => ({ result: `{"tools":[${tool("same")}],"nextCursor":"again"}` })),
       only("tools/list", (_arrived, asked) =>
-        asked.params?.["cursor"] === undefined ? { result: `{"tools":[${tool("same")}],"nextCursor":"x"}` } : { error: '{"code":-1,"message":"no"}' },
+        asked.params?.["cursor"] === undefined
+          ? { result: `{"tools":[${tool("same")}],"nextCursor":"x"}` }
+          : { error: '{"code":-1,"message":"no"}' },
       ),
       only("tools/list", () => ({ result: '{"tools":{}}' })),
     ];
@@ -196,7 +209,11 @@ describe("what is on record", () => {
     expect((await gateway.post("{}", { server: "", token: null })).status).toBe(401);
     expect((await gateway.post('{"jsonrpc":"2.0","id":1,"method":"no/such"}', { server: "", token: ALL })).json().error.code).toBe(-32601);
     expect((await gateway.post("{}", { server: "", token: ALL, host: "evil.example" })).status).toBe(403);
-    expect(namesOf(await list("tools/list", undefined, TOKEN))).toEqual(["a-server__same", expect.stringContaining("a-server__a_tool"), "a-server__secret"]);
+    expect(namesOf(await list("tools/list", undefined, TOKEN))).toEqual([
+      "a-server__same",
+      expect.stringContaining("a-server__a_tool"),
+      "a-server__secret",
+    ]);
   });
 });
 
@@ -205,15 +222,27 @@ describe("a listening client", { timeout: SETTLED.timeout * 3 }, () => {
     const session = await openSession(url(), ALL);
     const stream = await openStream(url(), { token: ALL, session });
     await at("c").stop();
-    const answered = await gateway.post(JSON.stringify(call(5, "c__same")), { server: "", token: ALL, headers: [["mcp-session-id", session]] });
+    const answered = await gateway.post(JSON.stringify(call(5, "c__same")), {
+      server: "",
+      token: ALL,
+      headers: [["mcp-session-id", session]],
+    });
     expect(answered.json().result).toMatchObject({ isError: true, content: [{ text: expect.stringContaining("can't be reached") }] });
     await waitUntil(() => methodsOf(stream).includes("notifications/tools/list_changed"));
-    expect(methodsOf(stream)).toEqual(["notifications/tools/list_changed", "notifications/prompts/list_changed", "notifications/resources/list_changed"]);
+    expect(methodsOf(stream)).toEqual([
+      "notifications/tools/list_changed",
+      "notifications/prompts/list_changed",
+      "notifications/resources/list_changed",
+    ]);
     expect(namesOf(await list()).some((name) => name.startsWith("c__"))).toBe(false);
     await at("c").start();
     await waitUntil(() => methodsOf(stream).filter((method) => method === "notifications/tools/list_changed").length === 2);
     expect(namesOf(await list()).some((name) => name.startsWith("c__"))).toBe(true);
-    const again = await gateway.post(JSON.stringify(call(6, "c__same")), { server: "", token: ALL, headers: [["mcp-session-id", session]] });
+    const again = await gateway.post(JSON.stringify(call(6, "c__same")), {
+      server: "",
+      token: ALL,
+      headers: [["mcp-session-id", session]],
+    });
     expect(textOf(again)).toBe("done");
     stream.cut();
   });

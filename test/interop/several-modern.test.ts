@@ -86,8 +86,7 @@ describe("one endpoint for several servers of 2026-07-28", () => {
         },
       },
     ]);
-    const { instructions } = messages[0]?.["result"] as { instructions: string };
-    expect(instructions).toBe(
+    expect((messages[0] as { result: { instructions: string } }).result.instructions).toBe(
       "Server `one` (its tools begin with `one__`) says:\nBe brief.\n\nServer `two` (its tools begin with `two__`) says:\nBe brief.",
     );
   });
@@ -133,11 +132,11 @@ describe("one endpoint for several servers of 2026-07-28", () => {
     for (const server of ["one", "two"]) {
       expect(textOf(await client.callTool({ name: `${server}__ask`, arguments: {} }))).toBe("Ada with the-upstream's-own-state");
     }
-    const state = (await send("tools/call", { name: "one__ask", arguments: {} })).messages[0]?.["result"] as { requestState: string };
+    const [first] = (await send("tools/call", { name: "one__ask", arguments: {} })).messages as { result: { requestState: string } }[];
     const elsewhere = await send("tools/call", {
       name: "two__ask",
       arguments: {},
-      requestState: state.requestState,
+      requestState: first?.result.requestState,
       inputResponses: { who: { action: "accept", content: { name: "Eve" } } },
     });
     expect(JSON.stringify(elsewhere.messages)).not.toContain("Eve");
@@ -149,7 +148,10 @@ describe("one endpoint for several servers of 2026-07-28", () => {
     expect((await client.listPrompts()).prompts.map(({ name }) => name)).toEqual(["one__greet", "two__greet"]);
     expect((await client.getPrompt({ name: "two__greet" })).messages[0]).toMatchObject({ content: { text: "greet" } });
     await expect(client.getPrompt({ name: "two__shut-prompt" })).rejects.toThrow("Unknown prompt: two__shut-prompt");
-    expect((await client.listResources()).resources.map(({ uri }) => uri)).toEqual(["sallyport+one:docs://open", "sallyport+two:docs://open"]);
+    expect((await client.listResources()).resources.map(({ uri }) => uri)).toEqual([
+      "sallyport+one:docs://open",
+      "sallyport+two:docs://open",
+    ]);
     expect((await client.readResource({ uri: "sallyport+two:docs://open" })).contents[0]?.uri).toBe("sallyport+two:docs://open");
     for (const uri of ["sallyport+two:docs://shut", "sallyport+two:docs://nothing", "sallyport+nobody:docs://open", "docs://open"]) {
       const { messages } = await send("resources/read", { uri });
@@ -192,7 +194,10 @@ describe("one endpoint for several servers of 2026-07-28", () => {
     await waitUntil(() => second.messages.length === 1);
     two.notify.toolsChanged();
     await waitUntil(() => second.messages.length === 2);
-    expect(second.messages[1]).toMatchObject({ method: "notifications/tools/list_changed", params: { _meta: { [SUBSCRIPTION]: "listen-1" } } });
+    expect(second.messages[1]).toMatchObject({
+      method: "notifications/tools/list_changed",
+      params: { _meta: { [SUBSCRIPTION]: "listen-1" } },
+    });
     stream.cut();
     second.cut();
   });
@@ -204,7 +209,9 @@ describe("one endpoint for several servers of 2026-07-28", () => {
     await stream.ended;
     const over = async (): Promise<boolean> => {
       const log = await gateway.readLog();
-      return log.filter(({ method, kind, grant }) => method === "subscriptions/listen" && kind === "outcome" && grant === "bob").length === 2;
+      return (
+        log.filter(({ method, kind, grant }) => method === "subscriptions/listen" && kind === "outcome" && grant === "bob").length === 2
+      );
     };
     await waitUntil(over, 5_000);
     expect((await post(url, { jsonrpc: "2.0", id: 1, method: "tools/list" }, { token: BOB })).status).toBe(401);

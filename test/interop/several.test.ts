@@ -1,5 +1,9 @@
 /** All servers of a grant behind one endpoint, through real clients of both generations and real servers, legacy era. */
-import { ElicitRequestSchema, ResourceUpdatedNotificationSchema, ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
+import {
+  ElicitRequestSchema,
+  ResourceUpdatedNotificationSchema,
+  ToolListChangedNotificationSchema,
+} from "@modelcontextprotocol/sdk/types.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startGateway, type TestGateway, waitUntil } from "../support/gateway.ts";
 import { type Everything, startEverything } from "./everything.ts";
@@ -106,7 +110,10 @@ describe("one endpoint for several servers, before a client of the first generat
   it("answers what is hidden, what is not there and who is not there alike", async () => {
     const { client } = await connectV1(url, ALICE);
     for (const name of ["small__secret", "small__nothing", "nobody__echo", "echo", "all__get-env"]) {
-      await expect(client.callTool({ name, arguments: {} })).rejects.toMatchObject({ code: -32602, message: expect.stringContaining(`Unknown tool: ${name}`) });
+      await expect(client.callTool({ name, arguments: {} })).rejects.toMatchObject({
+        code: -32602,
+        message: expect.stringContaining(`Unknown tool: ${name}`),
+      });
     }
     await client.close();
     const other = await connectV1(url, BOB);
@@ -131,9 +138,15 @@ describe("one endpoint for several servers, before a client of the first generat
     expect(template).toMatch(/^sallyport\+all:.*\{resourceId\}/);
     const expanded = template.replace("{resourceId}", "1");
     expect((await client.readResource({ uri: expanded })).contents[0]?.uri).toBe(expanded);
-    const completed = await client.complete({ ref: { type: "ref/prompt", name: "all__completable-prompt" }, argument: { name: "department", value: "E" } });
+    const completed = await client.complete({
+      ref: { type: "ref/prompt", name: "all__completable-prompt" },
+      argument: { name: "department", value: "E" },
+    });
     expect(completed.completion.values).toContain("Engineering");
-    const ofTemplate = await client.complete({ ref: { type: "ref/resource", uri: template }, argument: { name: "resourceId", value: "1" } });
+    const ofTemplate = await client.complete({
+      ref: { type: "ref/resource", uri: template },
+      argument: { name: "resourceId", value: "1" },
+    });
     expect(ofTemplate.completion.values).toContain("1");
     await expect(client.getPrompt({ name: "all__nothing" })).rejects.toThrow("Unknown prompt: all__nothing");
     await expect(client.getPrompt({ name: "nobody__nothing" })).rejects.toThrow("Unknown prompt: nobody__nothing");
@@ -152,7 +165,10 @@ describe("one endpoint for several servers, before a client of the first generat
     expect(links.length).toBe(2);
     expect(links.every((uri) => uri.startsWith("sallyport+all:demo://"))).toBe(true);
     expect((await client.readResource({ uri: links[0] ?? "" })).contents[0]?.uri).toBe(links[0]);
-    const embedded = (await client.callTool({ name: "all__get-resource-reference", arguments: { resourceType: "Text", resourceId: 1 } })) as {
+    const embedded = (await client.callTool({
+      name: "all__get-resource-reference",
+      arguments: { resourceType: "Text", resourceId: 1 },
+    })) as {
       content: { type: string; resource?: { uri: string } }[];
     };
     expect(embedded.content.find(({ type }) => type === "resource")?.resource?.uri).toMatch(/^sallyport\+all:demo:/);
@@ -171,7 +187,10 @@ describe("one endpoint for several servers, before a client of the first generat
     await waitUntil(async () => textOf(await client.callTool({ name: "small__ask", arguments: { aside: true } })).includes("Ada"));
     const before = small.cancelled.length;
     const stop = new AbortController();
-    const waiting = client.callTool({ name: "small__wait", arguments: {} }, undefined, { signal: stop.signal, onprogress: () => stop.abort() });
+    const waiting = client.callTool({ name: "small__wait", arguments: {} }, undefined, {
+      signal: stop.signal,
+      onprogress: () => stop.abort(),
+    });
     await expect(waiting).rejects.toThrow();
     await waitUntil(() => small.cancelled.length === before + 1);
     small.release();
@@ -251,7 +270,10 @@ describe("a session with several servers", () => {
     small.release();
     const back = await openStream(url, { token: ALICE, session, headers: { "last-event-id": stream.lastId ?? "" } });
     await waitUntil(() => back.messages.length === 2);
-    expect(back.messages).toMatchObject([{ method: "notifications/progress", params: { progress: 2 } }, { id: 1, result: {} }]);
+    expect(back.messages).toMatchObject([
+      { method: "notifications/progress", params: { progress: 2 } },
+      { id: 1, result: {} },
+    ]);
     const polled = await post(url, call(2, "small__poll"), { token: ALICE, session });
     expect(polled.messages.at(-1)).toMatchObject({ id: 2, result: { content: [{ text: "polled" }] } });
   });
@@ -275,10 +297,13 @@ describe("a session with several servers", () => {
   it("shares a limit of a session over everything that it does, and counts by the server's own name", async () => {
     const charged = await openSession(url, CAPPED);
     const calls = [];
-    for (let id = 1; id <= 3; id++) calls.push(await post(url, call(id, "small__echo", { text: "x" }), { token: CAPPED, session: charged }));
+    for (let id = 1; id <= 3; id++)
+      calls.push(await post(url, call(id, "small__echo", { text: "x" }), { token: CAPPED, session: charged }));
     expect(calls.map(({ text }) => text.includes("limit_exceeded"))).toEqual([false, false, true]);
     const other = await openSession(url, CAPPED);
-    expect((await post(url, call(4, "small__echo", { text: "x" }), { token: CAPPED, session: other })).text).not.toContain("limit_exceeded");
+    expect((await post(url, call(4, "small__echo", { text: "x" }), { token: CAPPED, session: other })).text).not.toContain(
+      "limit_exceeded",
+    );
   });
 
   it("ends with its grant, and so do its streams", async () => {

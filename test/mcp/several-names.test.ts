@@ -1,15 +1,7 @@
 /** Names and URIs of several servers behind one endpoint: short enough, of one meaning, and always turned back. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  indexCutNames,
-  MAX_SHOWN_CHARACTERS,
-  showName,
-  showUri,
-  splitName,
-  splitUri,
-  turnNameBack,
-} from "../../src/mcp/several-names.ts";
+import { indexCutNames, MAX_SHOWN_CHARACTERS, showName, showUri, splitName, splitUri, turnNameBack } from "../../src/mcp/several-names.ts";
 
 const server = fc.stringMatching(/^[a-z0-9-]{1,32}$/);
 const name = fc.oneof(

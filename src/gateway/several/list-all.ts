@@ -10,13 +10,13 @@ import { asData, type Refusal, refuseParams } from "../../mcp/refusal.ts";
 import type { ListJudgement } from "../../mcp/subject.ts";
 import { GONE_CODE, GONE_WORDS } from "../reply.ts";
 import type { Asking } from "./asking.ts";
-import { type Position, describeView, openPosition, sealPosition } from "./cursor.ts";
+import { describeView, openPosition, type Position, sealPosition } from "./cursor.ts";
 import { type ListedItem, listServer, PAGE_CHARACTERS, PAGE_ITEMS } from "./list-server.ts";
 import type { OwnAnswer } from "./own-answers.ts";
 import { partFor, speaks } from "./parts.ts";
 
 /** Under it a result names the servers that are left out. */
-export const UNAVAILABLE_KEY = "sallyport/unavailable";
+const UNAVAILABLE_KEY = "sallyport/unavailable";
 
 export const LIST_KINDS: Readonly<Record<ListJudgement, ListKind>> = {
   tool_list: "tools",

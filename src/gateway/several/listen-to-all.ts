@@ -6,9 +6,10 @@
 import type { GrantRecord } from "../../identity/grant.ts";
 import { isJsonList, isJsonObject, type Json } from "../../kernel/json.ts";
 import { isJsonFault, parseStrictJson } from "../../kernel/strict-json.ts";
+import { writeError } from "../../mcp/answers.ts";
 import { withParam } from "../../mcp/message.ts";
 import { META } from "../../mcp/meta.ts";
-import { asData } from "../../mcp/refusal.ts";
+import { asData, ERROR_CODES } from "../../mcp/refusal.ts";
 import { writeNotification } from "../../mcp/rewrite.ts";
 import { showUri, splitUri } from "../../mcp/several-names.ts";
 import type { ListenFilter } from "../../mcp/subject.ts";
@@ -40,13 +41,21 @@ const beginsWith = (message: Uint8Array, head: Buffer): boolean => head.equals(m
 export async function listenToAll(asking: Asking, filter: ListenFilter, gate: Pick<Gate, "endpoints">, channel: Channel): Promise<void> {
   const { desk, who, request, signal } = asking;
   const stream = channel.openStream();
-  if (!stream) return;
+  if (!stream) {
+    const words = "Not Acceptable: a listen is answered by a stream of events";
+    return channel.answer(406, writeError(request.id, ERROR_CODES.invalidRequest, words));
+  }
   const out = new HeldStream(stream);
   const honoured = new Set<string>();
   const leaves = new Set<() => void>();
   const gone = Promise.withResolvers<void>();
   const subscription = { [META.subscriptionId]: request.id.value };
-  const watch = { bearer: who.bearer, grantId: who.grant.id, endpointsOf: (grant: GrantRecord) => endpointsOf(gate, grant), heedsHealth: true };
+  const watch = {
+    bearer: who.bearer,
+    grantId: who.grant.id,
+    endpointsOf: (grant: GrantRecord) => endpointsOf(gate, grant),
+    heedsHealth: true,
+  };
   const unwatch = tellChanges(desk, watch, out, { subscription: request.id.value, filter });
   channel.onGone(() => {
     unwatch();
@@ -170,7 +179,9 @@ class ServerListening {
       }
       // The end of one server's listen is not the end of the client's.
       if (!beginsWith(message, NOTIFICATION)) return true;
-      return out.push(turnUpdatedUri(Buffer.from(message.buffer, message.byteOffset, message.byteLength), (uri) => showUri(endpoint.name, uri)));
+      return out.push(
+        turnUpdatedUri(Buffer.from(message.buffer, message.byteOffset, message.byteLength), (uri) => showUri(endpoint.name, uri)),
+      );
     };
     const stream: AnswerStream = { push: take, onceWritable: (resume) => out.onceWritable(resume), end: () => undefined };
     const channel: Channel = {

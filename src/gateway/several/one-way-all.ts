@@ -9,6 +9,7 @@ import { keyOfId, readId } from "../../mcp/request-id.ts";
 import type { Desk } from "../desk.ts";
 import { passNotification, passResponseTo } from "../one-way.ts";
 import type { Routed } from "../route.ts";
+import type { Session } from "../session.ts";
 import type { Everybody } from "./asking.ts";
 import { ALL, findSeveral, openParts, type SessionPart } from "./parts.ts";
 
@@ -22,25 +23,26 @@ export async function passNotificationToAll(
   const { session } = routed;
   if (!session || routed.claim.era === "modern" || message.method === "notifications/initialized") return end(202);
   const statuses = await Promise.all(
-    receiversOf(openParts(session), message).map(async (part) => {
+    receiversOf(session, message).map(async (part) => {
       const { promise, resolve } = Promise.withResolvers<number>();
       await passNotification(desk, { grant: who.grant, endpoint: part.endpoint }, { ...routed, session: part.session }, message, resolve);
       return await promise;
     }),
   );
-  if (message.method === "notifications/cancelled") cancelOwn(routed, message);
+  if (message.method === "notifications/cancelled") cancelOwn(session, message);
   end(statuses.find((status) => status !== 202) ?? 202);
 }
 
-function receiversOf(parts: readonly SessionPart[], message: Notification): readonly SessionPart[] {
+function receiversOf(session: Session, message: Notification): readonly SessionPart[] {
+  const parts = openParts(session);
   switch (message.method) {
     case "notifications/cancelled": {
       const key = keyOfCancelled(message);
-      return key === undefined ? [] : parts.filter(({ session }) => session.inFlight.has(key));
+      return key === undefined ? [] : parts.filter((part) => part.session.inFlight.has(key));
     }
     case "notifications/progress": {
       // The token is one that a server chose: where several wait for the client, nobody can tell whose.
-      const asking = parts.filter(({ session }) => session.asks.size > 0);
+      const asking = parts.filter((part) => part.session.asks.size > 0);
       return asking.length === 1 ? asking : [];
     }
     default:
@@ -54,10 +56,12 @@ function keyOfCancelled(message: Notification): string | undefined {
   return id && keyOfId(id);
 }
 
-/** What is asked of all servers at once ends here; of a single one its own passage does. */
-function cancelOwn({ session }: Routed, message: Notification): void {
+/** What is asked of all servers at once ends here, and what waits for a server's session that is not open yet. */
+function cancelOwn(session: Session, message: Notification): void {
   const key = keyOfCancelled(message);
-  if (key !== undefined) session?.inFlight.get(key)?.cancel();
+  if (key === undefined) return;
+  session.inFlight.get(key)?.cancel();
+  for (const part of findSeveral(session)?.parts.values() ?? []) if (!part.link.opened) part.session.inFlight.get(key)?.cancel();
 }
 
 export async function passResponseFromAll(

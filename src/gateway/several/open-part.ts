@@ -29,7 +29,14 @@ export async function openPart(desk: Desk, parent: Session, several: Several, en
   if (grant?.id !== parent.grantId || !grant.servers.has(endpoint.name) || !INITIALIZE) return undefined;
   const who = { grant, bearer, look, endpoint };
   const claim = { era: "legacy", revision: undefined } as const;
-  const routed = { kind: "routed", claim, revision: revisionOf(parent), session: undefined, method: INITIALIZE, headers: undefined } as const;
+  const routed = {
+    kind: "routed",
+    claim,
+    revision: revisionOf(parent),
+    session: undefined,
+    method: INITIALIZE,
+    headers: undefined,
+  } as const;
   const exchange = openExchange(desk, who, routed, opening, [], performance.now());
   if (isRefusal(exchange)) return undefined;
   const channel = new CollectingChannel();

@@ -112,7 +112,8 @@ async function serveRequest(
     if (judgement === "plain" || judgement in LIST_KINDS) {
       // Hanging up cancels in the modern era; in the legacy one the request goes on.
       if (routed.claim.era === "modern") channel.onGone(() => given.abort());
-      const own = judgement === "plain" ? await answerForAll(asking) : await listAll(asking, LIST_KINDS[judgement as keyof typeof LIST_KINDS]);
+      const own =
+        judgement === "plain" ? await answerForAll(asking) : await listAll(asking, LIST_KINDS[judgement as keyof typeof LIST_KINDS]);
       if (own && isRefusal(own)) return await refuseMessage(desk, who, own, request, response);
       if (own) return channel.answer(own.status, own.message, own.headers);
       return channel.answer(200, writeError(message.id, ERROR_CODES.internal, "The call was cancelled."));

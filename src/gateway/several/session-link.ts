@@ -139,9 +139,9 @@ class LinkedExchange implements OpenExchange, AnswerSink {
   }
 
   onStart(status: number, headers: IncomingHttpHeaders): void {
-    const opened = this.#under;
-    this.#forgotten = status === 404 && opened?.upstreamSession !== undefined;
-    if (this.#forgotten && opened) this.#link.forget(opened);
+    // One server's 404 speaks of its own session, never of the one that the client knows.
+    this.#forgotten = status === 404;
+    if (this.#forgotten && this.#under) this.#link.forget(this.#under);
     else this.#sink.onStart(status, headers);
   }
 
