@@ -1,4 +1,5 @@
 /** Several servers behind one endpoint when one of them hangs, dies, comes back or answers nonsense; pages and their cursors. */
+import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { call, openSession, openStream, type RawStream } from "../interop/raw-client.ts";
 import { waitUntil } from "../support/gateway.ts";
@@ -244,6 +245,31 @@ describe("a listening client", { timeout: SETTLED.timeout * 3 }, () => {
       headers: [["mcp-session-id", session]],
     });
     expect(textOf(again)).toBe("done");
+    stream.cut();
+  });
+
+  it("hears nothing more of a server that is taken from its grant", async () => {
+    let heard: ServerResponse | undefined;
+    let isClosed = false;
+    at("b").onGet = (response) => {
+      heard = response;
+      response.on("close", () => (isClosed = true));
+      response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+    };
+    const session = await openSession(url(), OTHER);
+    const stream = await openStream(url(), { token: OTHER, session });
+    await waitUntil(() => heard !== undefined);
+    heard?.write('data: {"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"x:1"}}\n\n');
+    await waitUntil(() => stream.messages.length === 1);
+    expect(stream.messages).toMatchObject([{ method: "notifications/resources/updated", params: { uri: "sallyport+b:x:1" } }]);
+    gateway.rewriteConfig((config: { grants?: Record<string, { servers: Record<string, string> }> }) => {
+      const { b: _taken, ...servers } = config.grants?.["all-1"]?.servers ?? {};
+      return { ...config, grants: { ...config.grants, "all-1": { ...config.grants?.["all-1"], servers } } };
+    });
+    await waitUntil(() => isClosed && methodsOf(stream).includes("notifications/tools/list_changed"));
+    at("b").onGet = undefined;
+    const post = { server: "", token: OTHER, headers: [["mcp-session-id", session]] as const };
+    expect((await gateway.post(JSON.stringify(call(9, "b__same")), post)).json().error.message).toBe("Unknown tool: b__same");
     stream.cut();
   });
 

@@ -4,8 +4,9 @@
  * is told on it too.
  */
 import type { ServerResponse } from "node:http";
+import type { GrantRecord } from "../../identity/grant.ts";
 import { AnswerRelay, type Arrival } from "../answer-relay.ts";
-import type { Desk } from "../desk.ts";
+import type { Desk, Endpoint } from "../desk.ts";
 import { attachResponse, createSessionStream } from "../http-channel.ts";
 import { STREAM_LINGER_MS } from "../http-stream.ts";
 import { endpointsOf, type Gate } from "../identify.ts";
@@ -14,7 +15,7 @@ import { relayOn } from "../server-messages.ts";
 import { revisionOf, type Session } from "../session.ts";
 import type { MessageStream } from "../stream.ts";
 import { tellChanges } from "../tell-changes.ts";
-import { findSeveral, openParts, type SessionPart } from "./parts.ts";
+import { dropParts, findSeveral, openParts, type SessionPart } from "./parts.ts";
 import { turnMessages } from "./turned-channel.ts";
 
 /** How long after a server's stream has ended it is asked for again; twice as long after each failure, up to the bound. */
@@ -28,6 +29,15 @@ export function listenToParts(desk: Desk, gate: Pick<Gate, "endpoints">, session
   const join = (part: SessionPart): void => {
     joined.get(part)?.();
     joined.set(part, listenTo(desk, part, turnMessages(stream, part.endpoint.name)));
+  };
+  // A server that is taken from the grant is heard no more.
+  const readServers = (grant: GrantRecord): readonly Endpoint[] => {
+    const endpoints = endpointsOf(gate, grant);
+    for (const part of dropParts(desk, session, endpoints)) {
+      joined.get(part)?.();
+      joined.delete(part);
+    }
+    return endpoints;
   };
   const end = (): void => {
     if (stream.ended) return;
@@ -45,7 +55,7 @@ export function listenToParts(desk: Desk, gate: Pick<Gate, "endpoints">, session
   };
   const unwatch = tellChanges(
     desk,
-    { bearer: several?.bearer ?? "", grantId: session.grantId, endpointsOf: (grant) => endpointsOf(gate, grant), heedsHealth: true },
+    { bearer: several?.bearer ?? "", grantId: session.grantId, endpointsOf: readServers, heedsHealth: true },
     stream,
   );
   session.closers.add(end);

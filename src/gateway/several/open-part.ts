@@ -10,6 +10,7 @@ import { readAnswerMember } from "../../mcp/relay.ts";
 import { LATEST_LEGACY } from "../../mcp/revisions.ts";
 import { writeNotification, writeRequest } from "../../mcp/rewrite.ts";
 import type { Desk, Endpoint } from "../desk.ts";
+import { DELETE_TIMEOUT_MS } from "../http-stream.ts";
 import { recordMessage, tell } from "../one-way.ts";
 import { openExchange, renew, underWay } from "../open-exchange.ts";
 import { pass } from "../pipeline.ts";
@@ -58,12 +59,22 @@ export async function openPart(desk: Desk, parent: Session, several: Several, en
     capabilities: isJsonObject(capabilities) ? capabilities : asData({}),
     instructions: typeof instructions === "string" ? instructions : undefined,
   };
-  if (parent.ended || !(await recordMessage(desk, who, parent, INITIALIZED))) return undefined;
+  if (parent.ended || !(await recordMessage(desk, who, parent, INITIALIZED))) {
+    endUnused(endpoint, grant.id, opened);
+    return undefined;
+  }
   await tell(who, writeNotification(INITIALIZED), headersOf(opened));
   if (several.logLevel !== undefined && "logging" in opened.capabilities) {
     await tell(who, writeRequest("sallyport-level", "logging/setLevel", asData({ level: several.logLevel })), headersOf(opened));
   }
   return opened;
+}
+
+/** The client has gone meanwhile: nobody waits for the server to let its session go. */
+function endUnused({ upstream }: Endpoint, owner: string, opened: Opened): void {
+  if (opened.upstreamSession === undefined) return;
+  const deaf = { onStart: () => undefined, onData: () => true, onEnd: () => undefined, onFault: () => undefined };
+  upstream.exchange({ method: "DELETE", headers: headersOf(opened), owner, signal: AbortSignal.timeout(DELETE_TIMEOUT_MS) }, deaf);
 }
 
 function headersOf(opened: Opened): Record<string, string> {

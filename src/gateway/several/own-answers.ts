@@ -6,7 +6,7 @@ import { isJsonObject, type Json, type JsonObject } from "../../kernel/json.ts";
 import { skimAnswer } from "../../mcp/answer.ts";
 import { writeResult } from "../../mcp/answers.ts";
 import { isLogLevel } from "../../mcp/meta.ts";
-import { asData, isRefusal, type Refusal, refuseParams } from "../../mcp/refusal.ts";
+import { asData, ERROR_CODES, isRefusal, type Refusal, refuse, refuseParams } from "../../mcp/refusal.ts";
 import { readAnswerMember } from "../../mcp/relay.ts";
 import { chooseLegacyRevision, MODERN_REVISIONS } from "../../mcp/revisions.ts";
 import { readInitialize } from "../../mcp/subject.ts";
@@ -40,7 +40,7 @@ export async function answerForAll(asking: Asking): Promise<OwnAnswer | Refusal 
   const answer = OWN.get(request.method);
   if (!answer) return undefined;
   if (!(await recordMessage(desk, { grant: who.grant, endpoint: ALL }, routed.session, request.method))) {
-    return refuseParams(request.id, "The request can't be put on record now", "audit_unavailable", 503);
+    return refuse(ERROR_CODES.internal, 503, "The request can't be put on record now", "audit_unavailable", request.id);
   }
   return await answer(asking);
 }

@@ -29,7 +29,8 @@ export interface SessionPart extends Part {
 export interface Several {
   /** The client's own `initialize`, for every server that is opened under it. */
   readonly opening: Request;
-  readonly bearer: string;
+  /** The grant's token as the client last brought it. */
+  bearer: string;
   /** The level that the client asked for, for servers that are opened later. */
   logLevel: string | undefined;
   /** By server. */
@@ -105,7 +106,8 @@ function createPart(desk: Desk, parent: Session, several: Several, source: Endpo
     onOpened: () => several.onOpened?.(part),
     onUnreachable: () => desk.health.suspect(source),
   });
-  const endpoint: Endpoint = { ...source, upstream: link };
+  // Everything but the way to it stays the server's own, also what changes later.
+  const endpoint = Object.create(source, { upstream: { value: link, enumerable: true } }) as Endpoint;
   const { grantId, protocolVersion, client } = parent;
   const seed = { grantId, serverId: source.id, upstreamSession: "", protocolVersion, client, nowMs: desk.clock.now(), endpoint };
   const session = createSession(seed, parent.id, `p${several.nextPart++}-`);
@@ -114,6 +116,17 @@ function createPart(desk: Desk, parent: Session, several: Several, source: Endpo
   session.closers.add(() => parent.closers.delete(end));
   const part = { source, endpoint, session, link };
   return part;
+}
+
+/** Ends what this client has with servers that are no longer its grant's; gives those parts. */
+export function dropParts(desk: Desk, session: Session, kept: readonly Endpoint[]): readonly SessionPart[] {
+  const several = findSeveral(session);
+  const dropped = [...(several?.parts.values() ?? [])].filter(({ source }) => !kept.some(({ id }) => id === source.id));
+  for (const part of dropped) {
+    several?.parts.delete(part.source.id);
+    desk.sessions.end(part.session);
+  }
+  return dropped;
 }
 
 /** Parts whose session stands at the server. */

@@ -23,7 +23,7 @@ import { listenToAll } from "./listen-to-all.ts";
 import { listenToParts } from "./listen-to-parts.ts";
 import { passNotificationToAll, passResponseFromAll } from "./one-way-all.ts";
 import { answerForAll } from "./own-answers.ts";
-import { ALL, openParts, partFor, speaks } from "./parts.ts";
+import { ALL, findSeveral, openParts, partFor, speaks } from "./parts.ts";
 import { TurnedChannel } from "./turned-channel.ts";
 
 type All = Identified & Everybody;
@@ -75,6 +75,9 @@ async function servePost(face: HttpFace, who: All, request: IncomingMessage, res
     await recordRefusal(desk, who, routed);
     return end(202);
   }
+  const several = findSeveral(routed.session);
+  // A rotated token is the same grant's.
+  if (several) several.bearer = who.bearer;
   if (message.kind === "notification") return await passNotificationToAll(desk, who, routed, message, end);
   const busy = findBusy(routed, message);
   if (busy) return await refuseMessage(desk, who, busy, request, response);
