@@ -13,6 +13,7 @@ import { createLogin } from "./create-login.ts";
 import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
 import { type Demo, startDemo } from "./demo.ts";
 import { finishRotation } from "./finish-rotation.ts";
+import { watchChanges } from "./gateway/changes.ts";
 import type { Desk } from "./gateway/desk.ts";
 import { watchHolds } from "./gateway/holds.ts";
 import type { Gate } from "./gateway/identify.ts";
@@ -129,6 +130,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
   stoppers.push(startUpkeep({ store: folder.store, audit: folder.audit, onFault: (error) => log.warn("audit.upkeep", wordsOf(error)) }));
   stoppers.push(failures.start());
   stoppers.push(watchHolds(desk.holds, desk.sessions, folder.access, () => folder.clock.now()));
+  stoppers.push(watchChanges(desk.changes));
   stoppers.push(() => endSessions(desk));
 
   const host = options.host ?? config?.listen.host ?? DEFAULT_HOST;

@@ -1,24 +1,31 @@
 /** Sets up the desk that judges every call, the same for the HTTP face and for a wrapped stdio server. */
-import { createSecretKey } from "node:crypto";
+import { createSecretKey, randomBytes } from "node:crypto";
 import type { DataFolder } from "./data-folder.ts";
 import type { Access } from "./gateway/access.ts";
 import { ActiveCount } from "./gateway/active.ts";
+import { ChangeTable } from "./gateway/changes.ts";
 import type { Desk } from "./gateway/desk.ts";
+import { Health } from "./gateway/health.ts";
 import { HoldTable } from "./gateway/holds.ts";
 import { RoundTable } from "./gateway/rounds.ts";
 import { SessionTable } from "./gateway/session.ts";
+import { PromptNames } from "./gateway/several/cut-names.ts";
 import { SseTable } from "./gateway/sse-face.ts";
 import type { Log } from "./observe/log.ts";
 import { Meter } from "./observe/meter.ts";
-import { ARGUMENT_PURPOSE } from "./vault/keys.ts";
+import { ARGUMENT_PURPOSE, CURSOR_PURPOSE } from "./vault/keys.ts";
+import { createSealer } from "./vault/seal.ts";
 import { VERSION } from "./version.ts";
 
 /** `access` is the folder's own, or one that a wrapped server's policy file answers for. */
 export function createDesk(folder: DataFolder, access: Access, log: Log): Desk {
+  const say = (words: string): void => log.warn("gateway", words);
+  const { clock, keys } = folder;
+  const health = new Health(say);
   return {
     organisation: folder.organisation,
     version: VERSION,
-    clock: folder.clock,
+    clock,
     store: folder.store,
     limits: folder.limits,
     audit: folder.audit,
@@ -29,7 +36,11 @@ export function createDesk(folder: DataFolder, access: Access, log: Log): Desk {
     holds: new HoldTable(),
     active: new ActiveCount(),
     meter: new Meter(),
-    argumentKey: createSecretKey(folder.keys.deriveKey(ARGUMENT_PURPOSE)),
-    say: (words) => log.warn("gateway", words),
+    health,
+    changes: new ChangeTable({ access, health, now: () => clock.now() }),
+    cursors: createSealer(keys.deriveKey(CURSOR_PURPOSE), keys.id, randomBytes),
+    promptNames: new PromptNames(),
+    argumentKey: createSecretKey(keys.deriveKey(ARGUMENT_PURPOSE)),
+    say,
   };
 }

@@ -1,11 +1,13 @@
 /**
- * The one listener: `/mcp/<server>` goes to the gateway, `/healthz` says that the process lives, `/readyz` whether it can
- * decide, `/metrics` what it counts. Bounded in headers and time; a stop closes what is idle and waits for what is not.
+ * The one listener: `/mcp/<server>` and `/mcp` go to the gateway, `/healthz` says that the process lives, `/readyz` whether
+ * it can decide, pages answer for themselves. Bounded in headers and time; a stop closes what is idle and waits for what is
+ * not.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { sendJson } from "./gateway/http-channel.ts";
 import { type HttpFace, sendProblem, serveHttp } from "./gateway/http-face.ts";
 import { METADATA_PATH, serveMetadata } from "./gateway/protected-resource.ts";
+import { serveAll } from "./gateway/several/serve-all.ts";
 import { FailureError } from "./kernel/failure.ts";
 import type { ServePage } from "./pages/connect-pages.ts";
 
@@ -17,21 +19,23 @@ export const IDLE_TIMEOUT_MS = 75_000;
 /** Why the gateway can't decide now; undefined: it can. */
 export type FindObstacle = () => Promise<string | undefined>;
 
-const GATEWAY_PATH = /^\/mcp\/([A-Za-z0-9-]{1,64})\/?(?:\?.*)?$/;
+const GATEWAY_PATH = /^\/mcp(?:\/([A-Za-z0-9-]{1,64}))?\/?(?:\?.*)?$/;
 
 export function createListener(face: HttpFace, findObstacle: FindObstacle, pages: readonly ServePage[]): Server {
   const options = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
   return createServer({ ...options, keepAliveTimeout: IDLE_TIMEOUT_MS }, (request, response) => {
     const url = request.url ?? "/";
-    const server = GATEWAY_PATH.exec(url)?.[1];
-    const described = server === undefined && METADATA_PATH.exec(url)?.[1];
-    if (server !== undefined) void serveHttp(face, server, request, response);
-    else if (described) describeServer(face, described, request, response);
-    else if (!pages.some((serve) => serve(request, response))) serveHealth(request, response, findObstacle);
+    const path = GATEWAY_PATH.exec(url);
+    const server = path?.[1];
+    if (server !== undefined) return void serveHttp(face, server, request, response);
+    if (path) return void serveAll(face, request, response);
+    const described = METADATA_PATH.exec(url);
+    if (described) return describeServer(face, described[1], request, response);
+    if (!pages.some((serve) => serve(request, response))) serveHealth(request, response, findObstacle);
   });
 }
 
-function describeServer(face: HttpFace, server: string, request: IncomingMessage, response: ServerResponse): void {
+function describeServer(face: HttpFace, server: string | undefined, request: IncomingMessage, response: ServerResponse): void {
   request.resume();
   const refused = serveMetadata(face.gate, server, request, response);
   if (refused !== undefined) sendProblem(response, refused, refused === 405 ? { allow: "GET, HEAD" } : {});

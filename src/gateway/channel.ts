@@ -2,12 +2,7 @@
  * Where an exchange's answer goes: one message, or a stream of events that ends with it. The HTTP and stdio faces bring
  * their own; the journey knows only this.
  */
-import type { MessageStream } from "./stream.ts";
-
-/** The stream of one request's messages; its end comes after its answer. */
-export interface AnswerStream extends MessageStream {
-  end(): void;
-}
+import type { AnswerStream } from "./stream.ts";
 
 export interface Channel {
   /** Sends the one answer. Does nothing when the client is gone or was answered. */
@@ -18,4 +13,6 @@ export interface Channel {
   onGone(act: () => void): void;
   /** The client is known by its connection: it has a session with us also where the server has none with it. */
   readonly isConnection?: boolean | undefined;
+  /** Takes the upstream's session that an `initialize` opened; left out: it becomes one of ours. */
+  readonly takeSession?: ((upstreamSession: string) => void) | undefined;
 }

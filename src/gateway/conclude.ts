@@ -3,13 +3,14 @@
  * is handed to the log's next group before the client has its answer; nobody waits for the disk a second time.
  */
 import type { Arrival } from "./answer-relay.ts";
-import type { AnswerStream, Channel } from "./channel.ts";
+import type { Channel } from "./channel.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Inspected, inspect, inspectFault } from "./inspect.ts";
 import { appendOutcome, type OutcomeFacts } from "./record.ts";
 import { writeGone } from "./reply.ts";
 import { wordsOf } from "./spend.ts";
+import type { AnswerStream } from "./stream.ts";
 
 export async function conclude(
   desk: Desk,

@@ -10,14 +10,18 @@ import type { Meter } from "../observe/meter.ts";
 import type { Store } from "../store/store.ts";
 import type { CredentialScan } from "../upstream/credential-scan.ts";
 import type { HttpUpstream } from "../upstream/http-upstream.ts";
+import type { Sealer } from "../vault/seal.ts";
 import type { Access } from "./access.ts";
 import type { ActiveCount } from "./active.ts";
 import type { AskRules } from "./asks.ts";
+import type { ChangeTable } from "./changes.ts";
+import type { Health } from "./health.ts";
 import type { HoldTable } from "./holds.ts";
 import type { ResultCaps } from "./result-caps.ts";
 import type { RoundTable } from "./rounds.ts";
 import type { ServedTools } from "./served-tools.ts";
 import type { SessionTable } from "./session.ts";
+import type { PromptNames } from "./several/cut-names.ts";
 import type { SseTable } from "./sse-face.ts";
 
 /** What an agent is told while a person has to sign the gateway in. */
@@ -62,6 +66,11 @@ export interface Desk {
   readonly active: ActiveCount;
   /** What is counted for whoever watches. */
   readonly meter: Meter;
+  readonly health: Health;
+  readonly changes: ChangeTable;
+  /** Of lists that several servers make up. */
+  readonly cursors: Sealer;
+  readonly promptNames: PromptNames;
   /** Key of the digests of arguments in the log. */
   readonly argumentKey: KeyObject;
   /** Words for people, on stderr; never an argument, a token or an address. */

@@ -37,6 +37,8 @@ export interface Exchange {
   readonly claim: EraClaim;
   readonly revision: Revision;
   readonly subject: Subject;
+  /** What the client calls it, where that is not the server's own name or URI. */
+  readonly shown: string | undefined;
   readonly session: Session | undefined;
   readonly headers: McpHeaders | undefined;
   readonly rawHeaders: readonly string[];

@@ -12,7 +12,7 @@ import { keyOfId } from "../mcp/request-id.ts";
 import { chooseLegacyRevision } from "../mcp/revisions.ts";
 import { type HeldMember, writeForwarded } from "../mcp/rewrite.ts";
 import { AnswerRelay, type Arrival } from "./answer-relay.ts";
-import type { AnswerStream, Channel } from "./channel.ts";
+import type { Channel } from "./channel.ts";
 import { conclude } from "./conclude.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
@@ -22,6 +22,8 @@ import { capsOf, startCallClock } from "./result-caps.ts";
 import { resumeUpstream } from "./resume-upstream.ts";
 import { relayServerMessage } from "./server-messages.ts";
 import { sessionHeaders } from "./session.ts";
+import type { AnswerStream } from "./stream.ts";
+import { tellListen } from "./tell-changes.ts";
 
 let nextUpstreamId = 1;
 
@@ -83,14 +85,18 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
   const { session, endpoint, claim, request } = exchange;
   const { body, headers } = writeRequestFor(desk, exchange, upstreamId);
   const key = keyOfId(request.id);
+  const stays = exchange.subject.kind === "listen";
+  const caps = capsOf(exchange);
   let stream: AnswerStream | undefined;
   let upstreamSession: string | undefined;
-  const caps = capsOf(exchange);
+  let isAcknowledged = false;
+  let untell: (() => void) | undefined;
 
   return new Promise((resolve, reject) => {
     const arrive = (arrival: Arrival): void => {
       session?.inFlight.delete(key);
       clock?.stop();
+      untell?.();
       conclude(desk, exchange, arrival, withSession(channel), stream).then(resolve, reject);
     };
     const withSession = (to: Channel): Channel => {
@@ -107,8 +113,12 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
         if (status === 404 && session) desk.sessions.end(session);
         // The opening's answer decides about the session, so it is told in one piece.
         if (kind === "events" && request.method !== "initialize") stream = channel.openStream();
+        // Of a listen's own the acknowledgement comes first.
+        if (stays && stream && !untell)
+          untell = tellListen(desk, exchange, { push: (message) => !isAcknowledged || (stream?.push(message) ?? true) });
       },
       onMessage(bytes, kind, method) {
+        isAcknowledged = true;
         if (method === "notifications/progress") clock?.extend();
         return relayServerMessage(desk, exchange, stream, bytes, kind, () => relay.open?.resume());
       },
@@ -127,7 +137,6 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
     const clock = caps.timeoutMs === undefined ? undefined : startCallClock(caps.timeoutMs, late);
     session?.inFlight.set(key, { upstreamId, method: request.method, cancel });
     exchange.sentAt = performance.now();
-    const stays = exchange.subject.kind === "listen";
     relay.open = endpoint.upstream.exchange({ method: "POST", body, headers, owner: exchange.grant.id, stream: stays }, relay);
     // Hanging up cancels in the modern era; in the legacy one the call goes on.
     if (claim.era === "modern") channel.onGone(cancel);

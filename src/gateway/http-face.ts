@@ -60,7 +60,13 @@ export async function serveHttp(face: HttpFace, server: string, request: Incomin
   }
 }
 
-async function turnAway(face: HttpFace, turned: Turned, server: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function turnAway(
+  face: HttpFace,
+  turned: Turned,
+  server: string | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const source = request.socket.remoteAddress ?? "unknown";
   face.desk.meter.turnedAway.add(turned.reason);
   const challenged = turned.status === 401 || turned.reason === "insufficient_scope";
@@ -127,13 +133,13 @@ async function servePost(
   );
 }
 
-function endOneWay(response: ServerResponse, status: number): void {
+export function endOneWay(response: ServerResponse, status: number): void {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, { "content-length": 0 });
   response.end();
 }
 
-async function refuseMessage(
+export async function refuseMessage(
   desk: Desk,
   who: Identified,
   refusal: Refusal,

@@ -13,12 +13,14 @@ import type { Identified } from "./identify.ts";
 import { listenUpstream } from "./listen-upstream.ts";
 import { type Session, sessionHeaders } from "./session.ts";
 import { readEventId } from "./stream.ts";
+import { tellChanges } from "./tell-changes.ts";
 
 /** A GET stream that lost its client is kept open towards the server for so long. */
 export const STREAM_LINGER_MS = 60_000;
 export const DELETE_TIMEOUT_MS = 5_000;
 
-function findSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Session | undefined {
+/** The session that a GET or DELETE is about; where there is none, that has been answered. */
+export function findHttpSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Session | undefined {
   const headers = readMcpHeaders(request.rawHeaders);
   if (headers.version !== undefined && isModernRevision(headers.version)) {
     sendProblem(response, 405, { allow: "POST" });
@@ -34,8 +36,15 @@ function findSession(desk: Desk, who: Identified, request: IncomingMessage, resp
   return session;
 }
 
-export async function openHttpStream(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const session = findSession(desk, who, request, response);
+/** `listen` begins a stream on which the server speaks unasked. */
+export async function openHttpStream(
+  desk: Desk,
+  who: Identified,
+  request: IncomingMessage,
+  response: ServerResponse,
+  listen: (session: Session) => void = (session) => openListening(desk, who, session, response),
+): Promise<void> {
+  const session = findHttpSession(desk, who, request, response);
   if (!session) return;
   const { lastEventId } = readMcpHeaders(request.rawHeaders);
   const release = desk.holds.add({ bearer: who.bearer, grantId: who.grant.id, close: () => desk.sessions.end(session) });
@@ -44,7 +53,7 @@ export async function openHttpStream(desk: Desk, who: Identified, request: Incom
     const place = readEventId(lastEventId);
     const stream = place && session.streams.get(place.stream);
     // What listened before and has ended is listened to anew; of any other stream nothing can be given any more.
-    if (place && !stream && place.stream === session.lastListening) return openListening(desk, session, response);
+    if (place && !stream && place.stream === session.lastListening) return listen(session);
     if (!place || !stream) return sendProblem(response, 400);
     if (stream === session.listening) session.linger?.(response);
     return attachResponse(response, stream, place.sequence);
@@ -53,11 +62,13 @@ export async function openHttpStream(desk: Desk, who: Identified, request: Incom
     session.linger?.(response);
     return attachResponse(response, session.listening);
   }
-  openListening(desk, session, response);
+  listen(session);
 }
 
-function openListening(desk: Desk, session: Session, response: ServerResponse): void {
+function openListening(desk: Desk, who: Identified, session: Session, response: ServerResponse): void {
   const stream = createSessionStream(session);
+  const watch = { bearer: who.bearer, grantId: who.grant.id, endpointsOf: () => [session.endpoint], heedsHealth: false };
+  const untell = tellChanges(desk, watch, stream);
   const linger = (to: ServerResponse): void => {
     to.on("close", () => {
       const leave = (): void => (stream.attached ? undefined : end());
@@ -77,6 +88,7 @@ function openListening(desk: Desk, session: Session, response: ServerResponse): 
     refused: (status) => sendProblem(response, status, status === 405 ? { allow: "POST, DELETE" } : {}),
     ended() {
       stream.end();
+      untell();
       if (session.listening === stream) {
         session.listening = undefined;
         session.linger = undefined;
@@ -87,7 +99,7 @@ function openListening(desk: Desk, session: Session, response: ServerResponse): 
 }
 
 export async function endHttpSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const session = findSession(desk, who, request, response);
+  const session = findHttpSession(desk, who, request, response);
   if (!session) return;
   await endSession(desk, session);
   response.writeHead(204).end();

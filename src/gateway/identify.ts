@@ -75,9 +75,13 @@ function readBearer(request: IncomingMessage): string | undefined {
   return /^bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
 }
 
-/** Whether a token that is for certain servers alone is for this one; asked by its name before it is known to be there. */
-function admits({ everywhere, servers }: Admission, server: string, endpoint: Endpoint | undefined): boolean {
-  return everywhere || servers.has(endpoint?.name ?? server);
+/**
+ * Whether a token that is for certain servers alone is for this one, asked by its name before it is known to be there.
+ * Where no server is named it is for all of them or for nothing.
+ */
+function admits({ everywhere, servers }: Admission, server: string | undefined, endpoint: Endpoint | undefined): boolean {
+  const name = endpoint?.name ?? server;
+  return everywhere || (name !== undefined && servers.has(name));
 }
 
 function turnStranger(reason: NoGrantReason): Turned {
@@ -94,7 +98,17 @@ function turnStranger(reason: NoGrantReason): Turned {
   }
 }
 
-export async function identify(desk: Desk, gate: Gate, request: IncomingMessage, server: string): Promise<Identified | Turned> {
+/** Who asks; what of is found out by the path. */
+type Bearer = Pick<Identified, "grant" | "bearer" | "look">;
+type Picked<T> = T | Turned | Promise<T | Turned>;
+
+async function identifyBearer<T>(
+  desk: Desk,
+  gate: Gate,
+  request: IncomingMessage,
+  server: string | undefined,
+  pick: (who: Bearer) => Picked<T>,
+): Promise<T | Turned> {
   const foreign = checkSource(gate, request);
   if (foreign) return foreign;
   const bearer = readBearer(request);
@@ -104,15 +118,43 @@ export async function identify(desk: Desk, gate: Gate, request: IncomingMessage,
     const look = asked instanceof Promise ? await asked : asked;
     const finding = desk.access.findGrant(bearer, desk.clock.now());
     const found = finding instanceof Promise ? await finding : finding;
-    const endpoint = gate.endpoints.get(server);
+    const endpoint = server === undefined ? undefined : gate.endpoints.get(server);
     if (found.admission && !admits(found.admission, server, endpoint)) return turn(401, "misdirected_token");
     if (!found.grant) return turnStranger(found.reason);
-    if (!endpoint || !found.grant.servers.has(endpoint.name)) return turn(404, "unknown_server");
-    const syncing = endpoint.tools.sync(desk.access.version);
-    if (syncing) await syncing;
-    return { kind: "identified", grant: found.grant, bearer, endpoint, look };
+    const picked = pick({ grant: found.grant, bearer, look });
+    return picked instanceof Promise ? await picked : picked;
   } catch (error) {
     desk.say(`A request was turned away because the store could not be asked: ${error instanceof Error ? error.message : "unknown"}`);
     return turn(503, "store_unavailable");
   }
+}
+
+export function identify(desk: Desk, gate: Gate, request: IncomingMessage, server: string): Promise<Identified | Turned> {
+  return identifyBearer<Identified>(desk, gate, request, server, (who) => {
+    const endpoint = gate.endpoints.get(server);
+    if (!endpoint || !who.grant.servers.has(endpoint.name)) return turn(404, "unknown_server");
+    const identified: Identified = { kind: "identified", ...who, endpoint };
+    return endpoint.tools.sync(desk.access.version)?.then(() => identified) ?? identified;
+  });
+}
+
+/** For the path that names no server: all of the grant's that are served, in the order of their names. */
+export function identifyAll(
+  desk: Desk,
+  gate: Gate,
+  request: IncomingMessage,
+): Promise<(Bearer & { readonly kind: "all"; readonly endpoints: readonly Endpoint[] }) | Turned> {
+  return identifyBearer(desk, gate, request, undefined, async (who) => {
+    const endpoints = endpointsOf(gate, who.grant);
+    await Promise.all(endpoints.map((endpoint) => endpoint.tools.sync(desk.access.version)));
+    return { kind: "all", ...who, endpoints };
+  });
+}
+
+/** What the grant may use and the gateway serves, in the order of their names. */
+export function endpointsOf(gate: Pick<Gate, "endpoints">, grant: GrantRecord): readonly Endpoint[] {
+  const names = [...grant.servers.keys()].sort();
+  return names
+    .map((name) => gate.endpoints.get(name))
+    .filter((endpoint) => endpoint !== undefined && grant.servers.has(endpoint.name)) as Endpoint[];
 }

@@ -21,9 +21,9 @@ export function isMissingSubject(exchange: Exchange, answer: ErrorAnswer, bytes:
 }
 
 export function writeNotFound(exchange: Exchange): Buffer {
-  const { subject, request, claim } = exchange;
-  if (subject.kind === "prompt_get") return writeUnknownPrompt(request.id, subject.name);
-  if (subject.kind === "completion" && subject.prompt !== undefined) return writeUnknownPrompt(request.id, subject.prompt);
-  const uri = "uri" in subject ? (subject.uri ?? "") : "";
+  const { subject, request, claim, shown } = exchange;
+  if (subject.kind === "prompt_get") return writeUnknownPrompt(request.id, shown ?? subject.name);
+  if (subject.kind === "completion" && subject.prompt !== undefined) return writeUnknownPrompt(request.id, shown ?? subject.prompt);
+  const uri = shown ?? ("uri" in subject ? (subject.uri ?? "") : "");
   return writeUnknownResource(request.id, uri, claim.era);
 }

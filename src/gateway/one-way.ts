@@ -20,11 +20,18 @@ type Who = Pick<Identified, "grant" | "endpoint">;
 
 function describe(who: Who, session: Session | undefined): Omit<AuditEntry, "kind"> {
   const { grant, endpoint } = who;
-  return { server: endpoint.name, grant: grant.label, grantId: grant.id, identity: grant.identity, session: session?.id.slice(0, 12) };
+  // What is about no server, or about several, names none.
+  return {
+    server: endpoint.name || undefined,
+    grant: grant.label,
+    grantId: grant.id,
+    identity: grant.identity,
+    session: session?.id.slice(0, 12),
+  };
 }
 
 /** False: it could not be put on record. */
-async function record(desk: Desk, entry: AuditEntry): Promise<boolean> {
+export async function recordEntry(desk: Desk, entry: AuditEntry): Promise<boolean> {
   try {
     await desk.store.write(async (batch) => void desk.audit.append(batch, entry));
     return true;
@@ -36,12 +43,18 @@ async function record(desk: Desk, entry: AuditEntry): Promise<boolean> {
 
 export async function recordRefusal(desk: Desk, who: Who, refusal: Refusal): Promise<void> {
   desk.meter.server(who.endpoint.name).refused.add(refusal.detail);
-  await record(desk, { kind: "envelope", ...describe(who, undefined), decision: "deny", code: "invalid_request", message: refusal.detail });
+  await recordEntry(desk, {
+    kind: "envelope",
+    ...describe(who, undefined),
+    decision: "deny",
+    code: "invalid_request",
+    message: refusal.detail,
+  });
 }
 
 /** Puts a message without an answer on record; false: it could not be, and must not go on. */
 export async function recordMessage(desk: Desk, who: Who, session: Session | undefined, method: string): Promise<boolean> {
-  return await record(desk, { kind: "intent", ...describe(who, session), method, decision: "allow" });
+  return await recordEntry(desk, { kind: "intent", ...describe(who, session), method, decision: "allow" });
 }
 
 /** How long a client waits to hear that the server has its message, and how long the server may take for it. */
@@ -52,7 +65,7 @@ export const ONE_WAY_TIMEOUT_MS = 30_000;
  * Hands a message to the server. What the server says to it is of no interest, but that it says something is: whatever the
  * client sends next, such as its first request after `initialized`, must not overtake it.
  */
-async function tell({ endpoint, grant }: Who, body: Buffer, headers: Record<string, string>): Promise<void> {
+export async function tell({ endpoint, grant }: Who, body: Buffer, headers: Record<string, string>): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, ONE_WAY_WAIT_MS);
     const done = (): void => {
@@ -127,6 +140,17 @@ export async function passResponse(
   const session =
     headers.session === undefined ? undefined : desk.sessions.find(headers.session, who.grant.id, who.endpoint.id, desk.clock.now());
   if (!session) return end(headers.session === undefined ? 400 : 404);
+  await passResponseTo(desk, who, session, message, end);
+}
+
+/** The client's answer to what the server of that session asked. */
+export async function passResponseTo(
+  desk: Desk,
+  who: Who,
+  session: Session,
+  message: Response,
+  end: (status: number) => void,
+): Promise<void> {
   const asked = typeof message.id.value === "string" ? session.asks.get(message.id.value) : undefined;
   if (!asked) return end(400);
   session.asks.delete(message.id.value as string);

@@ -21,6 +21,7 @@ export function openExchange(
   request: Request,
   rawHeaders: readonly string[],
   startedAt: number,
+  shown?: string,
 ): Exchange | Refusal {
   const { claim, revision, session, method, headers } = routed;
   if (method.judgement === "refused") throw new Error("a refused method is not routed");
@@ -42,6 +43,7 @@ export function openExchange(
     claim,
     revision,
     subject,
+    shown,
     session,
     headers,
     rawHeaders,

@@ -14,6 +14,10 @@ const VISIBLE_ASCII = /^[\x21-\x7e]*$/;
  */
 export function openSessionOf(desk: Desk, exchange: Exchange, upstreamSession: string, channel: Channel): Channel {
   if (upstreamSession.length > MAX_SESSION_ID_CHARACTERS || !VISIBLE_ASCII.test(upstreamSession)) return channel;
+  if (channel.takeSession) {
+    channel.takeSession(upstreamSession);
+    return channel;
+  }
   return {
     openStream: () => channel.openStream(),
     onGone: (act) => channel.onGone(act),

@@ -14,24 +14,29 @@ export interface SignIn {
   readonly base: string;
 }
 
-export const METADATA_PATH: RegExp = /^\/\.well-known\/oauth-protected-resource\/mcp\/([A-Za-z0-9-]{1,64})$/;
+export const METADATA_PATH: RegExp = /^\/\.well-known\/oauth-protected-resource\/mcp(?:\/([A-Za-z0-9-]{1,64}))?$/;
+
+/** The path of one server's endpoint, or of the one for all of them. */
+function pathOf(server: string | undefined): string {
+  return server === undefined ? "/mcp" : `/mcp/${server}`;
+}
 
 /** The value of `WWW-Authenticate`; names come from the path and hold letters, digits and hyphens alone. */
-export function writeChallenge(signIn: SignIn | undefined, server: string, reason: string): string {
+export function writeChallenge(signIn: SignIn | undefined, server: string | undefined, reason: string): string {
   const parts = ['Bearer realm="sallyport"'];
   if (reason === "insufficient_scope") parts.push('error="insufficient_scope"');
   else if (reason !== "no_token") parts.push('error="invalid_token"');
   if (signIn) {
     if (signIn.scopes.length > 0) parts.push(`scope="${signIn.scopes.join(" ")}"`);
-    parts.push(`resource_metadata="${signIn.base}/.well-known/oauth-protected-resource/mcp/${server}"`);
+    parts.push(`resource_metadata="${signIn.base}/.well-known/oauth-protected-resource${pathOf(server)}"`);
   }
   return parts.join(", ");
 }
 
-function writeMetadata(signIn: SignIn, server: string): Buffer {
+function writeMetadata(signIn: SignIn, server: string | undefined): Buffer {
   return Buffer.from(
     JSON.stringify({
-      resource: `${signIn.base}/mcp/${server}`,
+      resource: `${signIn.base}${pathOf(server)}`,
       authorization_servers: [signIn.issuer],
       ...(signIn.scopes.length > 0 && { scopes_supported: signIn.scopes }),
       bearer_methods_supported: ["header"],
@@ -40,11 +45,16 @@ function writeMetadata(signIn: SignIn, server: string): Buffer {
 }
 
 /** Gives the status of what it refuses; undefined: answered. */
-export function serveMetadata(gate: Gate, server: string, request: IncomingMessage, response: ServerResponse): 403 | 404 | 405 | undefined {
+export function serveMetadata(
+  gate: Gate,
+  server: string | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+): 403 | 404 | 405 | undefined {
   const { signIn } = gate;
   if (signIn === undefined) return 404;
   if (checkSource(gate, request)) return 403;
-  if (!gate.endpoints.has(server)) return 404;
+  if (server !== undefined && !gate.endpoints.has(server)) return 404;
   if (request.method !== "GET" && request.method !== "HEAD") return 405;
   sendJson(response, 200, writeMetadata(signIn, server), { "cache-control": "no-store" });
   return undefined;

@@ -13,7 +13,8 @@ import { writeNotFound } from "./not-found.ts";
 
 const RULE_TOLD: ReadonlySet<DenialCode> = new Set(["denied", "invalid_arguments", "limit_exceeded", "approval_required"]);
 /** JSON-RPC code of an exchange whose grant was revoked under way; outside of the reserved range. */
-const GONE_CODE = -31_401;
+export const GONE_CODE = -31_401;
+export const GONE_WORDS = "The grant is no longer valid.";
 
 function tell(exchange: Exchange, denial: Denial): ToldDenial {
   return {
@@ -34,7 +35,7 @@ export function writeDenial(exchange: Exchange, denial: Denial): Buffer {
     return writeError(request.id, ERROR_CODES.internal, words);
   }
   if (subject.kind === "tool_call") {
-    if (denial.code === "unknown_tool") return writeUnknownTool(request.id, subject.name);
+    if (denial.code === "unknown_tool") return writeUnknownTool(request.id, exchange.shown ?? subject.name);
     return writeDeniedCall(request.id, tell(exchange, denial), { era: claim.era });
   }
   // What a prompt or resource that is not there answers, a hidden and an unselected one answers too.
@@ -43,7 +44,7 @@ export function writeDenial(exchange: Exchange, denial: Denial): Buffer {
 }
 
 export function writeGone(exchange: Exchange): Buffer {
-  return writeError(exchange.request.id, GONE_CODE, "The grant is no longer valid.");
+  return writeError(exchange.request.id, GONE_CODE, GONE_WORDS);
 }
 
 export function createExchangeId(desk: Desk): string {

@@ -27,11 +27,18 @@ export interface ServedToolsOptions {
   readonly onFailed: (message: string) => void;
 }
 
+export interface LastLook {
+  readonly ok: boolean;
+  readonly atMs: number;
+}
+
 export interface ServedTools {
   /** The accepted snapshot; undefined before it was first read. */
   current(): ToolIndex | undefined;
   /** The eras that the server was seen to speak; undefined before the first look. */
   readonly era: "legacy" | "modern" | undefined;
+  /** The last look: when it ended, and whether the server could be asked. Undefined before the first. */
+  readonly lastLook: LastLook | undefined;
   /** Reads the snapshot again when something was decided since; `version` is the access's. */
   sync(version: number): Promise<void> | undefined;
   /** Whether a listed page holds something else than the snapshot says. */
@@ -47,6 +54,7 @@ export function createServedTools(options: ServedToolsOptions): ServedTools {
   let index: ToolIndex | undefined;
   let readVersion = -1;
   let era: "legacy" | "modern" | undefined;
+  let lastLook: LastLook | undefined;
   let looking: Promise<void> | undefined;
   let nextLookMs = 0;
   let isClosed = false;
@@ -58,6 +66,7 @@ export function createServedTools(options: ServedToolsOptions): ServedTools {
 
   async function look(): Promise<void> {
     const listing = await options.list();
+    lastLook = { ok: listing.ok, atMs: options.now() };
     if (!listing.ok) {
       nextLookMs = options.now() + FAILED_LOOK_PAUSE_MS;
       options.onFailed(listing.failures.map((failure) => failure.message).join(" "));
@@ -77,6 +86,9 @@ export function createServedTools(options: ServedToolsOptions): ServedTools {
     current: () => index,
     get era() {
       return era;
+    },
+    get lastLook() {
+      return lastLook;
     },
     sync(version) {
       if (version === readVersion && index) return undefined;

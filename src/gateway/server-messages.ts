@@ -87,7 +87,7 @@ export function relayOn(
 }
 
 function openAsk(desk: Desk, session: Session, message: Request): string {
-  const own = `s${session.nextAsk++}`;
+  const own = `${session.askPrefix}${session.nextAsk++}`;
   session.asks.set(own, { raw: message.id.raw, key: keyOfId(message.id), method: message.method, atMs: desk.clock.now() });
   return own;
 }

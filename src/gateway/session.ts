@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { BoundedMap } from "../kernel/bounded-map.ts";
+import { isRevision, LATEST_LEGACY, type Revision } from "../mcp/revisions.ts";
 import type { Endpoint } from "./desk.ts";
 import type { EventStream } from "./stream.ts";
 
@@ -56,6 +57,8 @@ export interface Session {
   ended: boolean;
   /** Client's id as it was spelt → the request under way. */
   readonly inFlight: Map<string, Passage>;
+  /** What our ids of a server's requests begin with, so that they are unique on one client's streams. */
+  readonly askPrefix: string;
   /** By our id. */
   readonly asks: BoundedMap<string, Ask>;
   readonly streams: BoundedMap<string, EventStream>;
@@ -87,6 +90,36 @@ export interface SessionSeed {
   readonly endpoint: Endpoint;
 }
 
+export function createSession(seed: SessionSeed, id: string, askPrefix = "s"): Session {
+  return {
+    id,
+    grantId: seed.grantId,
+    serverId: seed.serverId,
+    upstreamSession: seed.upstreamSession,
+    protocolVersion: seed.protocolVersion,
+    upstreamVersion: seed.upstreamVersion,
+    client: seed.client,
+    endpoint: seed.endpoint,
+    lastUsedMs: seed.nowMs,
+    listening: undefined,
+    lastListening: undefined,
+    linger: undefined,
+    ended: false,
+    inFlight: new Map(),
+    askPrefix,
+    asks: new BoundedMap(MAX_OPEN_ASKS_PER_SESSION),
+    streams: new BoundedMap(MAX_STREAMS_PER_SESSION, (_id, stream: EventStream) => stream.end()),
+    nextAsk: 1,
+    nextStream: 1,
+    closers: new Set(),
+  };
+}
+
+/** The revision that a session's client speaks. */
+export function revisionOf(session: Session): Revision {
+  return isRevision(session.protocolVersion) ? session.protocolVersion : LATEST_LEGACY;
+}
+
 export class SessionTable {
   readonly #sessions = new Map<string, Session>();
   readonly #byGrant = new Map<string, Set<Session>>();
@@ -101,27 +134,7 @@ export class SessionTable {
   }
 
   create(seed: SessionSeed): Session {
-    const session: Session = {
-      id: randomBytes(SESSION_ID_BYTES).toString("base64url"),
-      grantId: seed.grantId,
-      serverId: seed.serverId,
-      upstreamSession: seed.upstreamSession,
-      protocolVersion: seed.protocolVersion,
-      upstreamVersion: seed.upstreamVersion,
-      client: seed.client,
-      endpoint: seed.endpoint,
-      lastUsedMs: seed.nowMs,
-      listening: undefined,
-      lastListening: undefined,
-      linger: undefined,
-      ended: false,
-      inFlight: new Map(),
-      asks: new BoundedMap(MAX_OPEN_ASKS_PER_SESSION),
-      streams: new BoundedMap(MAX_STREAMS_PER_SESSION, (_id, stream: EventStream) => stream.end()),
-      nextAsk: 1,
-      nextStream: 1,
-      closers: new Set(),
-    };
+    const session = createSession(seed, randomBytes(SESSION_ID_BYTES).toString("base64url"));
     this.#makeRoom(seed.grantId);
     this.#sessions.set(session.id, session);
     const mates = this.#byGrant.get(seed.grantId) ?? new Set();
@@ -141,7 +154,8 @@ export class SessionTable {
   end(session: Session): void {
     if (session.ended) return;
     session.ended = true;
-    this.#sessions.delete(session.id);
+    // A part of another session has that one's id and none of its rights.
+    if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
     const mates = this.#byGrant.get(session.grantId);
     mates?.delete(session);
     if (mates?.size === 0) this.#byGrant.delete(session.grantId);

@@ -8,14 +8,14 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readMcpHeaders } from "../mcp/headers.ts";
 import { writeSseEvent } from "../mcp/sse.ts";
-import type { AnswerStream, Channel } from "./channel.ts";
+import type { Channel } from "./channel.ts";
 import type { Desk } from "./desk.ts";
 import { acceptsEvents, attachResponse } from "./http-channel.ts";
 import { endSession } from "./http-stream.ts";
 import type { Identified } from "./identify.ts";
 import { listenUpstream } from "./listen-upstream.ts";
 import type { Session } from "./session.ts";
-import { EventStream } from "./stream.ts";
+import { type AnswerStream, EventStream } from "./stream.ts";
 
 export const MAX_SSE_CONNECTIONS_PER_GRANT = 256;
 /** Answers that wait for a client to read them; one that lets more wait is let go. */

@@ -26,12 +26,17 @@ export interface MessageStream {
   onceWritable(resume: () => void): void;
 }
 
+/** Such a stream that ends with an answer. */
+export interface AnswerStream extends MessageStream {
+  end(): void;
+}
+
 interface KeptEvent {
   readonly sequence: number;
   readonly bytes: Uint8Array;
 }
 
-export class EventStream implements MessageStream {
+export class EventStream implements AnswerStream {
   readonly id: string;
   /** Whether events carry ids, so that a client can come back for the rest. */
   readonly resumable: boolean;

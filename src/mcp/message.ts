@@ -4,8 +4,8 @@
  * members stay with the message, so that what is sent on is a slice of what was judged.
  */
 import { isUtf8 } from "node:buffer";
-import { isJsonObject, type Json, type JsonObject } from "../kernel/json.ts";
-import { isJsonFault, type JsonSpan, parseStrictJson } from "../kernel/strict-json.ts";
+import { createJsonObject, isJsonObject, type Json, type JsonObject, printJson } from "../kernel/json.ts";
+import { escapePointer, isJsonFault, type JsonSpan, parseStrictJson } from "../kernel/strict-json.ts";
 import { ENVELOPE_KEYS, FILTER_KEYS, isVariant, type KeyTable, META_KEYS, PARAM_KEYS, REFERENCE_KEYS } from "./fold.ts";
 import { ERROR_CODES, type Refusal, refuse } from "./refusal.ts";
 import { type MessageId, readId } from "./request-id.ts";
@@ -150,6 +150,27 @@ function readResponse(value: JsonObject, id: MessageId | undefined, source: Sour
     return refuseRequest("`error` must hold a code and a message", "error_type", id);
   }
   return { kind: "response", id, result: undefined, error, source };
+}
+
+/**
+ * The same request with one member of its `params` in other words, or without it: its text stands behind what came, every
+ * other member stays the slice that it was. Values and text remain one.
+ */
+export function withParam(request: Request, key: string, value: Json | undefined): Request {
+  const { source } = request;
+  const pointer = `/params/${escapePointer(key)}`;
+  const params = Object.assign(createJsonObject(), request.params);
+  const spans = new Map(source.spans);
+  if (value === undefined) {
+    delete params[key];
+    spans.delete(pointer);
+    return { ...request, params, source: { text: source.text, spans } };
+  }
+  const raw = printJson(value);
+  const start = source.text.length;
+  params[key] = value;
+  spans.set(pointer, { start, end: start + raw.length, key: start });
+  return { ...request, params, source: { text: source.text + raw, spans } };
 }
 
 /** The raw text of a member, by JSON Pointer (`/params/arguments`); undefined where it is absent. */

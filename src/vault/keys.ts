@@ -13,6 +13,8 @@ import { createSigningKey, type SigningKey } from "./signing-key.ts";
 export const TOKEN_PURPOSE = "token";
 /** Digests of a call's arguments, in the log. */
 export const ARGUMENT_PURPOSE = "argument";
+/** Cursors of lists that several servers make up. */
+export const CURSOR_PURPOSE = "cursor";
 const PURPOSE = /^[a-z][a-z0-9-]{0,31}$/;
 
 export type KeySource = { readonly masterKey: string } | { readonly keyFile: string };

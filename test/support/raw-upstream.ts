@@ -40,6 +40,8 @@ export interface RawUpstream {
   calls(method?: string): Arrived[];
   /** What is answered first; undefined goes on to the default. */
   respond: Respond;
+  /** Answers a GET; left out: 405. */
+  onGet?: ((response: ServerResponse) => void) | undefined;
   /** JSON text of the tools that it lists. */
   tools: string;
   forget(): void;
@@ -103,6 +105,7 @@ export async function startRawUpstream(options: RawUpstreamOptions = {}): Promis
   });
   const answer = (arrived: Arrived, request: IncomingMessage, response: ServerResponse): void => {
     const asked = arrived.message;
+    if (arrived.method === "GET" && upstream.onGet) return upstream.onGet(response);
     if (!asked || arrived.method !== "POST") return void response.writeHead(405).end();
     if (asked.id === undefined) return void response.writeHead(202).end();
     const reply = upstream.respond(arrived, asked) ?? answerByDefault(upstream, options.era ?? "both", asked);

@@ -11,7 +11,7 @@ const ROOT: string = path.resolve(import.meta.dirname, "../..");
 /** What pages call the folder that they run in. */
 const SHOWN_FOLDER = "/home/alice/sallyport";
 /** What pages listen on: the gateway, and a server of their own. */
-const SHOWN_PORTS = [8420, 9000] as const;
+const SHOWN_PORTS = [8420, 9000, 9001] as const;
 const LINKED = ["package.json", "package-lock.json", "node_modules", "src", "samples", "policies", "schema"];
 
 export interface Workspace {
