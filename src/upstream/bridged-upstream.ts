@@ -45,9 +45,12 @@ export function createBridgedUpstream(options: BridgedOptions): HttpUpstream {
     const asked = eraOf(request);
     if (asked === era) return server.exchange(request, sink);
     if (asked === "modern") return frontForModern().exchange(request, sink);
-    // Only an opening can be tried; whatever follows goes the way that the last opening went.
     const isStale = alsoLegacy === undefined || now() - alsoLegacy.atMs >= ERA_VERDICT_MS;
-    if (!isStale || !isOpening(request)) return (alsoLegacy?.is === true ? server : frontForLegacy()).exchange(request, sink);
+    if (!isStale || !isOpening(request)) {
+      // Only an opening can be tried: what follows goes the way that it went, and what came before one has no session yet.
+      const isDirect = alsoLegacy?.is ?? request.headers["mcp-session-id"] === undefined;
+      return (isDirect ? server : frontForLegacy()).exchange(request, sink);
+    }
     return tryOpening(server, request, sink, {
       // Neither a refused credential nor a failing server is a word about eras.
       mayTurn: (status) => status !== 401 && status !== 403 && status < 500,

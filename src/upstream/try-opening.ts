@@ -11,11 +11,12 @@ import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamFault, UpstreamReq
 /** An answer to an opening is kept so long as it is no longer than this. */
 export const OPENING_LIMIT_BYTES: number = 1024 * 1024;
 
-/** A request without a session is the one that opens it, or one of a client that has none. */
-export function isOpening(request: UpstreamRequest): boolean {
-  return (
-    request.method === "POST" && request.headers["mcp-session-id"] === undefined && request.headers["mcp-protocol-version"] === undefined
-  );
+/** How our own writers begin an `initialize`. */
+const OPENING = /^\{"jsonrpc":"2\.0","id":(?:\d{1,15}|"[0-9A-Za-z-]{1,64}"),"method":"initialize"/;
+
+/** Whether a request is the one that opens a legacy conversation. */
+export function isOpening({ method, body }: UpstreamRequest): boolean {
+  return method === "POST" && body !== undefined && OPENING.test(body.toString("latin1", 0, 128));
 }
 
 export interface OpeningTurn {

@@ -66,7 +66,7 @@ function listenTo(): { sink: AnswerSink; told: Told } {
   return { sink, told };
 }
 
-const OPENING: UpstreamRequest = { method: "POST", headers: {}, body: Buffer.from("{}") };
+const OPENING: UpstreamRequest = { method: "POST", headers: {}, body: Buffer.from('{"jsonrpc":"2.0","id":1,"method":"initialize"}') };
 const LEGACY: UpstreamRequest = { method: "POST", headers: { "mcp-protocol-version": "2025-11-25", "mcp-session-id": "s" } };
 const MODERN: UpstreamRequest = { method: "POST", headers: { "mcp-protocol-version": "2026-07-28" } };
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25"}}';
@@ -167,6 +167,16 @@ describe("a server of both eras' clients", () => {
     const { legacyFront, ask } = build("modern", answerWith(200, "application/json", big));
     expect((await ask(OPENING)).text).toHaveLength(big.length);
     expect(legacyFront.asked).toEqual([]);
+  });
+
+  it("asks a modern server directly where nothing was opened: it may keep no sessions, and is never tried with a call", async () => {
+    const { server, legacyFront, ask } = build("modern", answerWith(400, "application/json", ERROR));
+    const call: UpstreamRequest = { method: "POST", headers: {}, body: Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call"}') };
+    expect((await ask(call)).statuses).toEqual([400]);
+    expect(server.asked).toEqual([call]);
+    await ask(OPENING);
+    expect((await ask(call)).text).toBe('"legacy front"');
+    expect(legacyFront.asked).toEqual([OPENING, call]);
   });
 
   it("waits until the era is known, and lets a request go before that", async () => {
