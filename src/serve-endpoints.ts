@@ -42,7 +42,7 @@ export class EndpointTable {
     const { connections } = this.#parts;
     const closing = [...this.#served.values()].filter((served) => next.get(served.endpoint.name) !== served);
     for (const { connection } of closing) if (connection) connections.remove(connection);
-    await Promise.all([...next.values()].map(({ connection }) => connection && connections.add(connection)));
+    await Promise.all([...next.values()].flatMap(({ connection }) => (connection ? [connections.add(connection)] : [])));
     this.#served = next;
     this.endpoints.clear();
     for (const { endpoint } of next.values()) this.endpoints.set(endpoint.id, endpoint);

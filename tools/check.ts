@@ -15,6 +15,14 @@ const SLOW = [
   "docs/pages.test.ts",
   "store/open-store.test.ts",
   "audit/processes.test.ts",
+  "identity/login-index.test.ts",
+  "upstream/http-upstream.test.ts",
+  "upstream/modern-front",
+  "upstream/oauth",
+  "upstream/stdio-life.test.ts",
+  "upstream/stdio-sessions.test.ts",
+  "upstream/stdio-shared.test.ts",
+  "upstream/stdio-upstream.test.ts",
 ];
 
 const STEPS: readonly (readonly [string, readonly string[]])[] = [

@@ -6,6 +6,7 @@
 import { hash } from "node:crypto";
 import type { GrantRecord } from "../identity/grant.ts";
 import { BoundedMap } from "../kernel/bounded-map.ts";
+import { compareCodePoints } from "../kernel/canonical-json.ts";
 import type { CompiledPolicy } from "../policy/decision.ts";
 import type { ToolIndex } from "../upstream/tool-index.ts";
 import type { Access } from "./access.ts";
@@ -67,7 +68,8 @@ function digestTools(index: ToolIndex, policy: CompiledPolicy): string {
     const shown = [...index.tools].filter(
       ([, { facts, state }]) => facts !== null && state === "accepted" && policy.decideVisibility(facts) === "shown",
     );
-    digest = hash("sha256", JSON.stringify(shown.map(([name, { definitionHash }]) => [name, definitionHash]).sort()), "hex");
+    const lines = shown.map(([name, { definitionHash }]) => JSON.stringify([name, definitionHash])).sort(compareCodePoints);
+    digest = hash("sha256", lines.join("\n"), "hex");
     known.set(policy, digest);
   }
   return digest;

@@ -146,7 +146,7 @@ export function identifyAll(
 ): Promise<(Bearer & { readonly kind: "all"; readonly endpoints: readonly Endpoint[] }) | Turned> {
   return identifyBearer(desk, gate, request, undefined, async (who) => {
     const endpoints = endpointsOf(gate, who.grant);
-    await Promise.all(endpoints.map((endpoint) => endpoint.tools.sync(desk.access.version)));
+    await Promise.all(endpoints.map(async (endpoint) => await endpoint.tools.sync(desk.access.version)));
     return { kind: "all", ...who, endpoints };
   });
 }

@@ -354,7 +354,6 @@ ${POLICY}grants: { g: { server: t, policy: p, token: "\${ALICE_TOKEN}" }, h: { s
         "/servers/u/upstream/oauth",
         "/servers/s/upstream/headers/AUTHORIZATION",
         "/servers/s/upstream/oauth/clientSecret",
-        "/servers/u/upstream/command",
       ],
     ],
     [

@@ -275,13 +275,13 @@ describe("whom to ask", () => {
   const get = (path: string, headers: HeaderList = [["Host", "localhost"]], method = "GET") =>
     sendHttp(gateway.port, { method, path, headers: [...headers, ["Connection", "close"]] });
 
-  test("is told for every server, and for no other name", async () => {
-    for (const server of ["alpha", "beta"]) {
-      const answer = await get(`${METADATA}/${server}`);
+  test("is told for every server and for all of them, and for no other name", async () => {
+    for (const server of ["/alpha", "/beta", ""]) {
+      const answer = await get(`${METADATA}${server}`);
       expect(answer.status).toBe(200);
       expect(answer.headers["content-type"]).toBe("application/json");
       expect(answer.json()).toEqual({
-        resource: `${BASE}/mcp/${server}`,
+        resource: `${BASE}/mcp${server}`,
         authorization_servers: [issuer.issuer],
         bearer_methods_supported: ["header"],
       });
@@ -289,7 +289,6 @@ describe("whom to ask", () => {
     const unknown = [
       `${METADATA}/nowhere`,
       `${METADATA}/`,
-      METADATA,
       "/.well-known/oauth-protected-resource",
       `${METADATA}/alpha/x`,
       `${METADATA}/%61lpha`,

@@ -62,11 +62,11 @@ describe("sessions", () => {
     expect((await rig.send({ method: "GET", headers: {} }).done).status).toBe(405);
   });
 
-  test("of a server of the oldest revision are told the one in which Streamable HTTP began", async () => {
+  test("of a server of the oldest revision are told that it is", async () => {
     for (const process of ["server", "session"] as const) {
       const rig = startRig({ process, env: { REVISION: "2024-11-05" } });
       const opened = await rig.send({ message: INITIALIZE }).done;
-      expect(opened.messages[0]).toMatchObject({ id: "a", result: { protocolVersion: "2025-03-26", instructions: "Pull the strings." } });
+      expect(opened.messages[0]).toMatchObject({ id: "a", result: { protocolVersion: "2024-11-05", instructions: "Pull the strings." } });
     }
   });
 });

@@ -52,14 +52,14 @@ export async function listenToAll(asking: Asking, filter: ListenFilter, gate: Pi
     gone.resolve();
   });
   signal.addEventListener("abort", () => gone.resolve(), { once: true });
-  const started = who.endpoints.map((endpoint) => {
+  const started = who.endpoints.map(async (endpoint) => {
     const uris = filter.resourceSubscriptions.map(splitUri).filter((split) => split?.server === endpoint.name);
     const own = uris.map((split) => (split as { uri: string }).uri);
     const hasFlags = filter.toolsListChanged || filter.promptsListChanged || filter.resourcesListChanged;
     if (!hasFlags && own.length === 0) return undefined;
     const listening = new ServerListening({ asking, endpoint, filter, uris: own, out });
     listenings.set(endpoint.name, listening);
-    return listening.start((uri) => honoured.add(uri));
+    return await listening.start((uri) => honoured.add(uri));
   });
   const late = new Promise<void>((resolve) => setTimeout(resolve, ACKNOWLEDGE_WAIT_MS).unref());
   await Promise.race([Promise.all(started), late, gone.promise]);

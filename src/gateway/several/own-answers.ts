@@ -68,7 +68,7 @@ async function initialize(asking: Asking): Promise<OwnAnswer | Refusal> {
     upstreamSession: "",
     protocolVersion,
     upstreamVersion: protocolVersion,
-    client: { name: String(name), version: String(version) },
+    client: { ...(typeof name === "string" ? { name } : {}), ...(typeof version === "string" ? { version } : {}) },
     nowMs: desk.clock.now(),
     endpoint: ALL,
   });

@@ -165,8 +165,9 @@ export class Passage implements OpenExchange {
     session.asks.delete(id);
     if (key === undefined) return;
     if (response.result === undefined) {
-      const told = String(response.error?.["message"] ?? "").slice(0, MAX_TOLD_CHARACTERS);
-      return this.#end(`The client could not answer the server's question: ${told}`);
+      const told = response.error?.["message"];
+      const words = typeof told === "string" ? told.slice(0, MAX_TOLD_CHARACTERS) : "";
+      return this.#end(`The client could not answer the server's question: ${words}`);
     }
     this.#answers[key] = response.result;
     if (this.#unanswered.size > 0) return;

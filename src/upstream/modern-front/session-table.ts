@@ -125,7 +125,7 @@ export class SessionTable {
   #endOldest(isMeant: (place: Place) => boolean): boolean {
     for (const [key, place] of this.#places) {
       if (!place.session || place.session.isUsed || !isMeant(place)) continue;
-      this.#remove(key, place);
+      void this.#remove(key, place);
       return true;
     }
     return false;

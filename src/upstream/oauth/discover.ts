@@ -92,7 +92,7 @@ async function findResource({ fetch }: DiscoverOptions, url: URL, challenge: Cha
     const issuers = found["authorization_servers"];
     const issuer = Array.isArray(issuers) ? issuers.find((one) => typeof one === "string") : undefined;
     if (issuer === undefined) throw refuse("The server's metadata names no authorization server.");
-    return { resource, issuer: String(issuer), scopes: takeScopes(listOf(found["scopes_supported"])) };
+    return { resource, issuer, scopes: takeScopes(listOf(found["scopes_supported"])) };
   }
   if (challenge.resourceMetadata !== undefined) throw refuse("The metadata that the server names is not there.");
   return undefined;
