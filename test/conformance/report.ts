@@ -1,5 +1,4 @@
 /** The rows of a run as the table that stands in docs/conformance.md. */
-import { nameOf, PAIRINGS } from "./pairings.ts";
 import type { RowReport } from "./run.ts";
 
 const HEAD = "| what is run | without the gateway | through it |\n|---|---|---|\n";
@@ -10,13 +9,8 @@ export function printRow({ name, scored, alone, through }: RowReport): string {
   return `| ${name} | ${alone} of ${scored} | ${through} of ${scored} |\n`;
 }
 
-/** Rows that are off. */
-export function printWaiting(): string {
-  return PAIRINGS.flatMap((pairing) => (pairing.waitsFor ? [`| ${nameOf(pairing)} | | waits for ${pairing.waitsFor} |\n`] : [])).join("");
-}
-
 export function printTable(rows: readonly RowReport[]): string {
-  return `${HEAD}${rows.map(printRow).join("")}${printWaiting()}`;
+  return `${HEAD}${rows.map(printRow).join("")}`;
 }
 
 /** Where the table stands in the page. */

@@ -19,8 +19,12 @@ export interface ConformanceGateway {
 }
 
 function writeConfig(upstream: UpstreamEntry): string {
+  const isCommand = "command" in upstream;
+  // What a server asks of its client needs a process that is this client's alone.
+  const entry = isCommand ? { ...upstream, process: "session" } : upstream;
+  const network = isCommand ? {} : { network: { allow: ["127.0.0.1/32", "::1/128"] } };
   return JSON.stringify({
-    servers: { fixture: { upstream, network: { allow: ["127.0.0.1/32", "::1/128"] } } },
+    servers: { fixture: { upstream: entry, ...network, asks: ["sampling", "elicitation", "roots"] } },
     policies: { everything: { server: "fixture", document: { version: "1", default: "allow" } } },
     grants: { suite: { server: "fixture", policy: "everything", identity: "suite@example.com", token: TOKEN } },
   });

@@ -14,7 +14,9 @@ import { createLog } from "../../src/observe/log.ts";
 const READY_TIMEOUT_MS = 30_000;
 
 export interface GatewayServer {
-  readonly url: string;
+  readonly url?: string;
+  /** In place of an address: all of its `upstream`. */
+  readonly upstream?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly meta?: readonly string[];
   readonly asks?: readonly string[];
@@ -80,9 +82,9 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
 }
 
 function printConfig(options: GatewayOptions): string {
-  const servers = Object.entries(options.servers).map(([name, { url, headers = {}, meta = [], asks = [] }]) => [
+  const servers = Object.entries(options.servers).map(([name, { url, upstream, headers = {}, meta = [], asks = [] }]) => [
     name,
-    { upstream: { url, headers }, network: { allow: ["127.0.0.1/32"] }, meta, asks },
+    { ...(upstream ? { upstream } : { upstream: { url, headers }, network: { allow: ["127.0.0.1/32"] } }), meta, asks },
   ]);
   const grants = Object.entries(options.grants).map(([label, grant]) => [label, { ...grant, identity: `${label}@example.com` }]);
   return JSON.stringify({

@@ -26,8 +26,7 @@ const TAIL = `
 
 function printCell(cell: Cell): string {
   const marks = FEATURES.map((feature) => (cell.works[feature] === undefined ? "–" : cell.works[feature] === true ? "✓" : "fails"));
-  const shown = cell.waits ? FEATURES.map((_feature, at) => (at === 0 ? "other era" : "")) : marks;
-  return `| ${cell.server} | ${cell.over} | ${cell.client} | ${shown.join(" | ")} |\n`;
+  return `| ${cell.server} | ${cell.over} | ${cell.client} | ${marks.join(" | ")} |\n`;
 }
 
 export function printMatrix(cells: readonly Cell[]): string {

@@ -2,10 +2,10 @@
  * The servers of the matrix: one row each, with the names of what it has. A feature that a row does not name is one that
  * the server lacks, and is asked of nobody.
  */
+import path from "node:path";
 import { startFixture } from "../../conformance/fixture/start-fixture.ts";
 import { startEverything } from "../everything.ts";
 import type { Listening } from "../listen.ts";
-import type { Era } from "./clients.ts";
 
 export interface ToolUse {
   readonly name: string;
@@ -32,12 +32,21 @@ export interface Offer {
   readonly changes?: string;
 }
 
-export interface MatrixServer {
+interface MatrixRow {
   readonly name: string;
-  readonly over: "HTTP" | "stdio";
-  readonly eras: readonly Era[];
+  readonly over: "HTTP" | "HTTP+SSE" | "stdio";
   readonly offer: Offer;
-  start(): Promise<Listening>;
+}
+
+/** A server that the test starts, or one that the gateway does. */
+export type MatrixServer = MatrixRow & ({ start(): Promise<Listening> } | { readonly upstream: Readonly<Record<string, unknown>> });
+
+const MODULES = path.resolve(import.meta.dirname, "../../../node_modules/@modelcontextprotocol");
+
+/** A process for each session, so that the server can ask its client. */
+function byCommand(name: string, ...args: string[]): { readonly upstream: Readonly<Record<string, unknown>> } {
+  const script = path.join(MODULES, name, "dist/index.js");
+  return { upstream: { command: process.execPath, args: [script, ...args], process: "session" } };
 }
 
 const FIXTURE: Offer = {
@@ -55,26 +64,44 @@ const FIXTURE: Offer = {
   changes: "test_trigger_tool_change",
 };
 
+const EVERYTHING: Offer = {
+  tools: { name: "echo", args: { message: "hi" }, says: "Echo: hi" },
+  denial: "get-env",
+  progress: { name: "trigger-long-running-operation", args: { duration: 0.2, steps: 3 }, steps: 3 },
+  resources: "demo://resource/static/document/features.md",
+  templates: "demo://resource/dynamic/text/1",
+  prompts: "simple-prompt",
+  completion: { prompt: "completable-prompt", argument: "department" },
+  elicitation: { name: "trigger-elicitation-request" },
+  sampling: { name: "trigger-sampling-request", args: { prompt: "say", maxTokens: 10 } },
+  roots: { name: "get-roots-list" },
+};
+
 export const SERVERS: readonly MatrixServer[] = [
   {
     name: "server-everything",
     over: "HTTP",
-    eras: ["legacy"],
     start: startEverything,
+    offer: EVERYTHING,
+  },
+  { name: "fixture up to 2025-11-25", over: "HTTP", start: () => startFixture("legacy"), offer: FIXTURE },
+  { name: "fixture of 2026-07-28", over: "HTTP", start: () => startFixture("modern"), offer: FIXTURE },
+  { name: "fixture of both", over: "HTTP", start: () => startFixture("dual"), offer: FIXTURE },
+  { name: "server-everything", over: "stdio", ...byCommand("server-everything", "stdio"), offer: EVERYTHING },
+  {
+    name: "server-filesystem",
+    over: "stdio",
+    ...byCommand("server-filesystem", import.meta.dirname),
     offer: {
-      tools: { name: "echo", args: { message: "hi" }, says: "Echo: hi" },
-      denial: "get-env",
-      progress: { name: "trigger-long-running-operation", args: { duration: 0.2, steps: 3 }, steps: 3 },
-      resources: "demo://resource/static/document/features.md",
-      templates: "demo://resource/dynamic/text/1",
-      prompts: "simple-prompt",
-      completion: { prompt: "completable-prompt", argument: "department" },
-      elicitation: { name: "trigger-elicitation-request" },
-      sampling: { name: "trigger-sampling-request", args: { prompt: "say", maxTokens: 10 } },
-      roots: { name: "get-roots-list" },
+      tools: { name: "list_directory", args: { path: import.meta.dirname }, says: "servers.ts" },
+      denial: "write_file",
+      errors: { name: "read_text_file", args: { path: "/etc/hosts" }, says: "outside allowed directories" },
     },
   },
-  { name: "fixture up to 2025-11-25", over: "HTTP", eras: ["legacy"], start: () => startFixture("legacy"), offer: FIXTURE },
-  { name: "fixture of 2026-07-28", over: "HTTP", eras: ["modern"], start: () => startFixture("modern"), offer: FIXTURE },
-  { name: "fixture of both", over: "HTTP", eras: ["legacy", "modern"], start: () => startFixture("dual"), offer: FIXTURE },
+  {
+    name: "server-memory",
+    over: "stdio",
+    ...byCommand("server-memory"),
+    offer: { tools: { name: "search_nodes", args: { query: "nobody" }, says: "entities" }, denial: "delete_entities" },
+  },
 ];
