@@ -14,7 +14,7 @@ export const ERA_VERDICT_MS: number = 60 * 60 * 1000;
 export interface BridgedOptions {
   /** The server itself. */
   readonly server: HttpUpstream;
-  /** The era that the server was seen to speak, asking it where nobody has yet; undefined: it can't be asked. */
+  /** The era that the server was seen to speak, asking it where nobody has yet; undefined: it could not be asked. */
   readonly findEra: () => Era | undefined | Promise<Era | undefined>;
   /** Shows a modern server as a legacy one; made when first needed. */
   readonly createLegacyFront: () => HttpUpstream;
@@ -38,12 +38,13 @@ export function createBridgedUpstream(options: BridgedOptions): HttpUpstream {
   };
 
   function send(era: Era | undefined, request: UpstreamRequest, sink: AnswerSink): OpenExchange {
-    if (closed || era === undefined) {
-      queueMicrotask(() => sink.onFault({ reason: closed ? "closed" : "connect", sent: "not_sent", detail: "its era is not known" }));
+    if (closed) {
+      queueMicrotask(() => sink.onFault({ reason: "closed", sent: "not_sent", detail: "the server's connections are closed" }));
       return NOTHING;
     }
     const asked = eraOf(request);
-    if (asked === era) return server.exchange(request, sink);
+    // Why a server could not be asked, a missing sign-in for one, it says best itself.
+    if (era === undefined || asked === era) return server.exchange(request, sink);
     if (asked === "modern") return frontForModern().exchange(request, sink);
     const isStale = alsoLegacy === undefined || now() - alsoLegacy.atMs >= ERA_VERDICT_MS;
     if (!isStale || !isOpening(request)) {

@@ -95,7 +95,7 @@ describe("a legacy client before a modern server", () => {
     expect(asked).toMatchObject({
       id: expect.stringMatching(/^s\d+$/),
       method: "elicitation/create",
-      params: { mode: "form", message: "Who?" },
+      params: { mode: "form", message: "[server raw] Who?" },
     });
     const answer = `{"jsonrpc":"2.0","id":"${String(asked?.["id"])}","result":{"action":"accept","content":{"n":1.0}}}`;
     expect((await post(url, answer, { token: BOB, session })).status).toBe(404);

@@ -179,7 +179,7 @@ describe.each([
   it("is asked in as many rounds as the server wants, on its own requests", async () => {
     const one = await open();
     const accepted = (name: string): object => ({ action: "accept", content: { name } });
-    expect(await call(one, "ask")).toBe(`${JSON.stringify({ kind: "elicit", ...accepted("Your name?") })} with state-1`);
+    expect(await call(one, "ask")).toBe(`${JSON.stringify({ kind: "elicit", ...accepted("[server asking] Your name?") })} with state-1`);
     expect(await call(one, "ask-twice")).toBe(`${JSON.stringify({ second: accepted("And then?") })} with two "é"`);
     expect(JSON.parse(await call(one, "sample"))).toEqual(sampled);
     expect(JSON.parse(await call(one, "roots"))).toEqual(ROOTS);

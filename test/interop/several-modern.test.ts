@@ -32,7 +32,7 @@ beforeAll(async () => {
     prompts: { default: "allow", hide: ["shut-*"] },
   };
   gateway = await startGateway({
-    servers: { one: { url: one.url }, two: { url: two.url } },
+    servers: { one: { url: one.url, asks: ["elicitation"] }, two: { url: two.url, asks: ["elicitation"] } },
     policies: { first: { server: "one", document }, second: { server: "two", document } },
     grants: {
       alice: { servers: { one: "first", two: "second" }, token: ALICE },

@@ -98,7 +98,10 @@ beforeAll(async () => {
   foreign = await startOddServer(`event: endpoint\ndata: ${elsewhere.url}\n\n`);
   const allow = { version: "1", default: "allow" };
   gateway = await startGateway({
-    servers: { old: { url: old.url, headers: { authorization: "Bearer of-the-server-1234" } }, foreign: { url: foreign.url } },
+    servers: {
+      old: { url: old.url, headers: { authorization: "Bearer of-the-server-1234" }, asks: ["elicitation"] },
+      foreign: { url: foreign.url },
+    },
     policies: { old: { server: "old", document: allow }, foreign: { server: "foreign", document: allow } },
     grants: { alice: { servers: { old: "old", foreign: "foreign" }, token: TOKEN } },
   });

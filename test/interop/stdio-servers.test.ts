@@ -33,10 +33,10 @@ beforeAll(async () => {
       },
     },
     everything: { upstream: { command: node, args: [EVERYTHING, "stdio"] } },
-    apart: { upstream: { command: node, args: [EVERYTHING, "stdio"], process: "session" } },
+    apart: { upstream: { command: node, args: [EVERYTHING, "stdio"], process: "session" }, asks: ["sampling", "elicitation", "roots"] },
     puppet: { upstream: { command: node, args: [PUPPET], env: { API_KEY: KEY } } },
     modern: { upstream: { command: node, args: [PUPPET], env: { ERA: "modern" } } },
-    dual: { upstream: { command: node, args: [path.join(import.meta.dirname, "dual-stdio.mjs")] } },
+    dual: { upstream: { command: node, args: [path.join(import.meta.dirname, "dual-stdio.mjs")] }, asks: ["elicitation"] },
     "dual-apart": { upstream: { command: node, args: [path.join(import.meta.dirname, "dual-stdio.mjs")], process: "session" } },
   });
 }, 180_000);

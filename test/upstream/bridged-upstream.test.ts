@@ -194,10 +194,13 @@ describe("a server of both eras' clients", () => {
   it.each([
     ["nothing", async () => undefined],
     ["a fault", async () => await Promise.reject(new Error("no"))],
-  ])("sends nothing where asking for the era ends in %s", async (_name, findEra) => {
-    const { server, ask } = build("modern", undefined, { findEra });
-    expect((await ask(LEGACY)).end).toBe("connect/not_sent");
-    expect(server.asked).toEqual([]);
+  ])("leaves the word to the server where asking for the era ends in %s", async (_name, findEra) => {
+    const refused: Script = (_request, sink) => sink.onFault({ reason: "login_required", sent: "not_sent", detail: "" });
+    const { server, legacyFront, ask } = build("modern", refused, { findEra });
+    expect((await ask(LEGACY)).end).toBe("login_required/not_sent");
+    expect((await ask(OPENING)).end).toBe("login_required/not_sent");
+    expect(server.asked).toEqual([LEGACY, OPENING]);
+    expect(legacyFront.asked).toEqual([]);
   });
 
   it("closes its fronts and the server, and sends nothing afterwards", async () => {
