@@ -23,7 +23,7 @@ beforeAll(async () => {
   stateful = await startLegacyServer();
   stateless = await startLegacyServer({ stateless: true });
   gateway = await startGateway({
-    servers: { stateful: { url: stateful.url }, stateless: { url: stateless.url } },
+    servers: { stateful: { url: stateful.url, asks: ["elicitation"] }, stateless: { url: stateless.url } },
     policies: {
       all: { server: "stateful", document: { version: "1", default: "allow", hide: ["secret"], tools: { log: { action: "deny" } } } },
       json: { server: "stateless", document: { version: "1", default: "allow" } },
