@@ -8,7 +8,7 @@ import { tool } from "../support/raw-upstream.ts";
 
 const BOTH = "the-token-of-both-servers";
 const OPENED = '{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"logging":{}},"serverInfo":{"name":"raw","version":"1"}}';
-type Grants = { grants: Record<string, { servers: Record<string, string> }> };
+type Grants = { grants?: Record<string, { servers: Record<string, string> }> };
 
 let gateway: RawGateway;
 let closed = 0;
@@ -63,7 +63,7 @@ it("ends its streams, keeps its late answer back, and is told nothing more", { t
   const slow = post(call(2, "b__slow"), "", all);
   await waitUntil(() => letGo !== undefined);
   gateway.rewriteConfig((config: Grants) => {
-    const both = config.grants["both"];
+    const both = config.grants?.["both"];
     return { ...config, grants: { ...config.grants, both: { ...both, servers: { a: "a-policy" } } } };
   });
   await waitUntil(() => listening.isEnded && old.isEnded);
@@ -72,5 +72,6 @@ it("ends its streams, keeps its late answer back, and is told nothing more", { t
   expect((await slow).text).not.toContain("of the server");
   await post({ jsonrpc: "2.0", id: 3, method: "logging/setLevel", params: { level: "debug" } }, "", all);
   expect(told()).toBe(1);
+  await waitUntil(() => gateway.upstreams["b"]?.arrived.some(({ method }) => method === "DELETE") === true);
   expect((await post(initialize(), "b", alone)).status).toBe(404);
 });
