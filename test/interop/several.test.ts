@@ -28,7 +28,7 @@ beforeAll(async () => {
   small = await startLegacyServer();
   made = await startHandMade(["echo", "slow"]);
   gateway = await startGateway({
-    servers: { all: { url: everything.url }, small: { url: small.url }, "made-by-hand": { url: made.url } },
+    servers: { all: { url: everything.url }, small: { url: small.url, asks: ["elicitation"] }, "made-by-hand": { url: made.url } },
     policies: {
       everything: { server: "all", document: { version: "1", default: "allow", hide: ["get-env"] } },
       small: { server: "small", document: { version: "1", default: "allow", hide: ["secret"] } },
