@@ -26,8 +26,8 @@ export interface Access {
   findPolicy(name: string): ActivePolicy | undefined | Promise<ActivePolicy | undefined>;
   /** In a transaction: whether administrators have decided anything since that look. */
   hasChanged(batch: Batch, since: Look): Promise<boolean>;
-  /** Whether a grant that was found under that look still holds; one that has expired since does. */
-  isCurrent(grant: GrantRecord, since: Look, bearer: string): Promise<boolean>;
+  /** Whether a grant that was found under that look still holds for that server; one that has expired since does. */
+  isCurrent(grant: GrantRecord, since: Look, bearer: string, server: string): Promise<boolean>;
 }
 
 /** While the batch's epoch is the look's, nobody can have changed anything, and nothing is read. */
@@ -68,10 +68,10 @@ export function createAccess(store: Store, grants: GrantIndex, revisions: Revisi
     findGrant: (bearer, nowMs) => grants.find(bearer, nowMs),
     findPolicy: (name) => revisions.activePolicy(name),
     hasChanged,
-    async isCurrent(grant, since, bearer) {
+    async isCurrent(grant, since, bearer, server) {
       if ((await this.look()).generation === since.generation) return true;
       const found = await grants.find(bearer, 0);
-      return found.grant?.id === grant.id;
+      return found.grant?.id === grant.id && found.grant.servers.has(server);
     },
   };
 }

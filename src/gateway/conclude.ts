@@ -45,10 +45,10 @@ export async function conclude(
   else channel.answer(401, message);
 }
 
-/** A grant that was revoked while its call was under way does not see the answer. */
+/** A grant that was revoked, or lost its server, while its call was under way does not see the answer. */
 async function isCurrent(desk: Desk, exchange: Exchange): Promise<boolean> {
   try {
-    return await desk.access.isCurrent(exchange.grant, exchange.look, exchange.bearer);
+    return await desk.access.isCurrent(exchange.grant, exchange.look, exchange.bearer, exchange.endpoint.name);
   } catch {
     return false;
   }

@@ -1,6 +1,6 @@
 /**
  * What is held open for a grant: streams, sessions, waiting calls. A grant that ends, takes what it holds with it within a
- * second, though nobody asks for anything.
+ * second, though nobody asks for anything; so does a server that is taken from its grant.
  */
 import type { Access } from "./access.ts";
 import type { SessionTable } from "./session.ts";
@@ -10,6 +10,8 @@ export const HOLD_CHECK_MS = 400;
 export interface Hold {
   readonly bearer: string;
   readonly grantId: string;
+  /** The one server that it is about; undefined: all of the grant's. */
+  readonly server: string | undefined;
   close(): void;
 }
 
@@ -36,7 +38,8 @@ export class HoldTable {
     for (const [bearer, holds] of bearers) {
       const found = await access.findGrant(bearer, nowMs);
       for (const hold of holds) {
-        if (found.grant?.id === hold.grantId) continue;
+        const isOwn = found.grant?.id === hold.grantId;
+        if (isOwn && (hold.server === undefined || found.grant?.servers.has(hold.server) === true)) continue;
         this.#holds.delete(hold);
         hold.close();
       }

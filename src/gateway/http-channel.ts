@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Channel } from "./channel.ts";
 import type { Desk } from "./desk.ts";
+import type { Hold } from "./holds.ts";
 import type { Session } from "./session.ts";
 import { type EventSink, EventStream } from "./stream.ts";
 
@@ -52,17 +53,11 @@ export class HttpChannel implements Channel {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #session: Session | undefined;
-  readonly #hold: { readonly bearer: string; readonly grantId: string };
+  readonly #hold: Omit<Hold, "close">;
   #stream: EventStream | undefined;
   #leave: (() => void) | undefined;
 
-  constructor(
-    desk: Desk,
-    request: IncomingMessage,
-    response: ServerResponse,
-    session: Session | undefined,
-    hold: { readonly bearer: string; readonly grantId: string },
-  ) {
+  constructor(desk: Desk, request: IncomingMessage, response: ServerResponse, session: Session | undefined, hold: Omit<Hold, "close">) {
     this.#desk = desk;
     this.#request = request;
     this.#response = response;

@@ -5,7 +5,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FailureCounter } from "../audit/count-failures.ts";
 import { writeRefusal } from "../mcp/answers.ts";
-import { ERROR_CODES, isRefusal, type Refusal } from "../mcp/refusal.ts";
+import type { Notification, Request } from "../mcp/message.ts";
+import { ERROR_CODES, isRefusal, type Refusal, refuse } from "../mcp/refusal.ts";
 import type { Desk } from "./desk.ts";
 import { HttpChannel, sendJson } from "./http-channel.ts";
 import { endHttpSession, openHttpStream } from "./http-stream.ts";
@@ -109,6 +110,7 @@ async function servePost(
     await recordRefusal(desk, who, routed);
     return endOneWay(response, 202);
   }
+  if (connection && routed.claim.era === "modern") return await refuseMessage(desk, who, refuseModern(message), request, response);
   if (message.kind === "notification") {
     await passNotification(desk, who, routed, message, (status) => endOneWay(response, status));
     if (connection && message.method === "notifications/initialized") hearServer(desk, connection);
@@ -120,7 +122,7 @@ async function servePost(
   if (connection) endOneWay(response, 202);
   const channel = connection
     ? createSseChannel(desk, who, connection)
-    : new HttpChannel(desk, request, response, routed.session, { bearer: who.bearer, grantId: who.grant.id });
+    : new HttpChannel(desk, request, response, routed.session, { bearer: who.bearer, grantId: who.grant.id, server: who.endpoint.name });
   await underWay(
     desk,
     exchange,
@@ -131,6 +133,12 @@ async function servePost(
       channel.answer(refusal.status, writeRefusal(refusal));
     },
   );
+}
+
+/** In the modern era who hangs up cancels, and a connection of the old transport knows no hanging up on one request. */
+function refuseModern(message: Request | Notification): Refusal {
+  const id = message.kind === "request" ? message.id : undefined;
+  return refuse(ERROR_CODES.invalidRequest, 400, "Invalid Request: this connection is one of 2024-11-05", "old_transport", id);
 }
 
 export function endOneWay(response: ServerResponse, status: number): void {

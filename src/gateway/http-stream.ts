@@ -47,7 +47,10 @@ export async function openHttpStream(
   const session = findHttpSession(desk, who, request, response);
   if (!session) return;
   const { lastEventId } = readMcpHeaders(request.rawHeaders);
-  const release = desk.holds.add({ bearer: who.bearer, grantId: who.grant.id, close: () => desk.sessions.end(session) });
+  const { bearer, grant, endpoint } = who;
+  // Of several servers it is held for the grant alone.
+  const server = endpoint.name || undefined;
+  const release = desk.holds.add({ bearer, grantId: grant.id, server, close: () => desk.sessions.end(session) });
   response.on("close", release);
   if (lastEventId !== undefined && lastEventId !== "") {
     const place = readEventId(lastEventId);

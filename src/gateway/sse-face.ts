@@ -32,6 +32,10 @@ export interface SseConnection {
   waitingBytes: number;
   /** From the answer to `initialize` on. */
   session: Session | undefined;
+  /** The session whose server is heard: once, however often its client says that it is ready. */
+  heard: Session | undefined;
+  /** Ends it with all that it holds, whether or not its client reads. */
+  letGo(): void;
 }
 
 /** The open connections, by id. */
@@ -44,7 +48,16 @@ export class SseTable {
     const own = this.#byGrant.get(grantId) ?? 0;
     if (own >= MAX_SSE_CONNECTIONS_PER_GRANT) return undefined;
     const id = randomBytes(CONNECTION_ID_BYTES).toString("base64url");
-    const connection = { id, grantId, serverId, stream: new EventStream("0", false), waitingBytes: 0, session: undefined };
+    const connection: SseConnection = {
+      id,
+      grantId,
+      serverId,
+      stream: new EventStream("0", false),
+      waitingBytes: 0,
+      session: undefined,
+      heard: undefined,
+      letGo: () => this.close(connection),
+    };
     this.#connections.set(id, connection);
     this.#byGrant.set(grantId, own + 1);
     return connection;
@@ -85,14 +98,21 @@ export function openSse(desk: Desk, who: Identified, request: IncomingMessage, r
   attachResponse(response, stream, 0);
   const path = (request.url ?? "").split("?")[0] ?? "";
   response.write(writeSseEvent({ event: "endpoint", data: `${path}?${PARAMETER}=${connection.id}` }));
-  const release = desk.holds.add({ bearer, grantId: grant.id, close: () => stream.end() });
-  response.on("close", () => {
+  const leave = (): void => {
     release();
     stream.end();
     desk.sse.close(connection);
     const { session } = connection;
     if (session && !session.ended) void endSession(desk, session);
-  });
+  };
+  connection.letGo = () => {
+    const isStuck = response.writableNeedDrain;
+    leave();
+    // What a client does not read would be kept for it.
+    if (isStuck) response.destroy();
+  };
+  const release = desk.holds.add({ bearer, grantId: grant.id, server: endpoint.name, close: () => connection.letGo() });
+  response.on("close", leave);
   return true;
 }
 
@@ -107,7 +127,7 @@ export function createSseChannel(desk: Desk, who: Identified, connection: SseCon
       });
     }
     connection.waitingBytes += message.length;
-    if (connection.waitingBytes > MAX_SSE_WAITING_BYTES) stream.end();
+    if (connection.waitingBytes > MAX_SSE_WAITING_BYTES) connection.letGo();
     return false;
   };
   const view: AnswerStream = {
@@ -123,15 +143,24 @@ export function createSseChannel(desk: Desk, who: Identified, connection: SseCon
     onGone: () => undefined,
     answer(_status, message, headers) {
       const id = headers?.["mcp-session-id"];
-      if (id !== undefined) connection.session = desk.sessions.find(id, who.grant.id, who.endpoint.id, desk.clock.now());
+      if (id !== undefined) takeSession(desk, connection, desk.sessions.find(id, who.grant.id, who.endpoint.id, desk.clock.now()));
       push(message);
     },
   };
 }
 
+/** A connection has one session: the one before ends, and the one that comes when the client has gone already. */
+function takeSession(desk: Desk, connection: SseConnection, session: Session | undefined): void {
+  const before = connection.session;
+  connection.session = session;
+  for (const over of [before, connection.stream.ended ? session : undefined]) if (over && !over.ended) void endSession(desk, over);
+}
+
 /** From now on what the server says unasked comes on the stream too, where the server has such a stream. */
 export function hearServer(desk: Desk, connection: SseConnection): void {
   const { session, stream } = connection;
+  if (!session || session.ended || connection.heard === session) return;
+  connection.heard = session;
   const ignore = (): void => undefined;
-  if (session && !session.ended) listenUpstream(desk, session, stream, { opened: ignore, refused: ignore, ended: ignore });
+  listenUpstream(desk, session, stream, { opened: ignore, refused: ignore, ended: ignore });
 }

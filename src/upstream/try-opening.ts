@@ -45,6 +45,8 @@ class TrialOpening implements AnswerSink, OpenExchange {
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #passing = false;
+  /** Of a stream of events, which may stay open behind its answer. */
+  #parser: SseParser | undefined;
 
   constructor(sink: AnswerSink, how: OpeningTurn) {
     this.#sink = sink;
@@ -72,13 +74,13 @@ class TrialOpening implements AnswerSink, OpenExchange {
     if (this.#passing) return this.#sink.onData(chunk);
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    if (this.#bytes > OPENING_LIMIT_BYTES || this.#holdsResult()) return this.#pass();
+    if (this.#bytes > OPENING_LIMIT_BYTES || this.#bringsResult(chunk)) return this.#pass();
     return true;
   }
 
   onEnd(): void {
     if (this.#passing) return this.#sink.onEnd();
-    if (!this.#how.mayTurn(this.#status)) return this.#giveFirst();
+    if (this.#isResult() || !this.#how.mayTurn(this.#status)) return this.#giveFirst();
     const other: AnswerSink = {
       onStart: (status, headers) => this.#sink.onStart(status, headers),
       onData: (chunk) => this.#sink.onData(chunk),
@@ -110,13 +112,23 @@ class TrialOpening implements AnswerSink, OpenExchange {
     return more;
   }
 
-  #holdsResult(): boolean {
-    if (this.#status !== 200) return false;
-    const bytes = Buffer.concat(this.#chunks);
-    const type = (this.#headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
-    const messages =
-      type === "text/event-stream" ? new SseParser().push(bytes).flatMap((item) => (item.kind === "overlong" ? [] : [item.data])) : [bytes];
-    const found = messages.some((message) => skimAnswer(message).kind === "result");
+  /** Each chunk is read once: a server may send as many as it likes. */
+  #bringsResult(chunk: Buffer): boolean {
+    if (this.#status !== 200 || !this.#isEvents()) return false;
+    const items = (this.#parser ??= new SseParser()).push(chunk);
+    return this.#take(items.some((item) => item.kind !== "overlong" && skimAnswer(item.data).kind === "result"));
+  }
+
+  /** The whole of an answer that is no stream. */
+  #isResult(): boolean {
+    return this.#take(this.#status === 200 && !this.#isEvents() && skimAnswer(Buffer.concat(this.#chunks)).kind === "result");
+  }
+
+  #isEvents(): boolean {
+    return (this.#headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() === "text/event-stream";
+  }
+
+  #take(found: boolean): boolean {
     if (found) this.#how.onTaken();
     return found;
   }

@@ -169,6 +169,19 @@ describe("a server of both eras' clients", () => {
     expect(legacyFront.asked).toEqual([]);
   });
 
+  it.each([
+    ["application/json", ""],
+    ["text/event-stream", "data: "],
+  ])("reads an opening that comes in tiny pieces once (%s)", { timeout: 10_000 }, async (type, head) => {
+    const words = "x".repeat(OPENING_LIMIT_BYTES - 1024);
+    const text = `${head}{"jsonrpc":"2.0","id":1,"result":{"instructions":"${words}"}}\n\n`;
+    const chunks = Array.from({ length: Math.ceil(text.length / 32) }, (_, index) => text.slice(index * 32, index * 32 + 32));
+    const { server, legacyFront, ask } = build("modern", answerWith(200, type, ...chunks));
+    expect((await ask(OPENING)).text).toBe(text);
+    await ask(LEGACY);
+    expect([server.asked.length, legacyFront.asked.length]).toEqual([2, 0]);
+  });
+
   it("asks a modern server directly where nothing was opened: it may keep no sessions, and is never tried with a call", async () => {
     const { server, legacyFront, ask } = build("modern", answerWith(400, "application/json", ERROR));
     const call: UpstreamRequest = { method: "POST", headers: {}, body: Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call"}') };

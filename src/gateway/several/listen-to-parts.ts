@@ -109,11 +109,14 @@ function listenTo(desk: Desk, part: SessionPart, stream: MessageStream): () => v
     waitMs = Math.min(waitMs * 2, MAX_LISTEN_AGAIN_MS);
   };
 
-  start();
-  return () => {
+  const leave = (): void => {
     left = true;
+    session.closers.delete(leave);
     clearTimeout(timer);
     relay?.open?.cancel();
     relay?.giveUp("cancelled");
   };
+  session.closers.add(leave);
+  start();
+  return leave;
 }

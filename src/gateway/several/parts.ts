@@ -6,6 +6,7 @@
 import type { Request } from "../../mcp/message.ts";
 import type { HttpUpstream } from "../../upstream/http-upstream.ts";
 import type { Desk, Endpoint } from "../desk.ts";
+import { endSession } from "../http-stream.ts";
 import { NO_CAPS } from "../result-caps.ts";
 import type { ServedTools } from "../served-tools.ts";
 import { createSession, type Session } from "../session.ts";
@@ -131,7 +132,8 @@ export function dropParts(desk: Desk, session: Session, kept: readonly Endpoint[
   const dropped = [...(several?.parts.values() ?? [])].filter(({ source }) => !kept.some(({ id }) => id === source.id));
   for (const part of dropped) {
     several?.parts.delete(part.source.id);
-    desk.sessions.end(part.session);
+    if (part.link.opened) void endSession(desk, part.session);
+    else desk.sessions.end(part.session);
   }
   return dropped;
 }

@@ -23,7 +23,7 @@ import { listenToAll } from "./listen-to-all.ts";
 import { listenToParts } from "./listen-to-parts.ts";
 import { passNotificationToAll, passResponseFromAll } from "./one-way-all.ts";
 import { answerForAll } from "./own-answers.ts";
-import { ALL, findSeveral, openParts, partFor } from "./parts.ts";
+import { ALL, dropParts, findSeveral, openParts, partFor } from "./parts.ts";
 import { TurnedChannel } from "./turned-channel.ts";
 
 type All = Identified & Everybody;
@@ -78,6 +78,8 @@ async function servePost(face: HttpFace, who: All, request: IncomingMessage, res
   const several = findSeveral(routed.session);
   // A rotated token is the same grant's.
   if (several) several.bearer = who.bearer;
+  // A server that was taken from the grant hears no more of this client.
+  if (routed.session) dropParts(desk, routed.session, who.endpoints);
   if (message.kind === "notification") return await passNotificationToAll(desk, who, routed, message, end);
   const busy = findBusy(routed, message);
   if (busy) return await refuseMessage(desk, who, busy, request, response);
@@ -107,7 +109,7 @@ async function serveRequest(
   const { session, method } = routed;
   const given = new AbortController();
   const asking: Asking = { desk, who, routed, request: message, rawHeaders: request.rawHeaders, startedAt, signal: given.signal };
-  const channel = new HttpChannel(desk, request, response, session, { bearer: who.bearer, grantId: who.grant.id });
+  const channel = new HttpChannel(desk, request, response, session, { bearer: who.bearer, grantId: who.grant.id, server: undefined });
   const key = keyOfId(message.id);
   session?.inFlight.set(key, { upstreamId: 0, method: message.method, cancel: () => given.abort() });
   try {
