@@ -21,7 +21,7 @@ export class EndpointTable {
   readonly endpoints: Map<string, Endpoint> = new Map();
   readonly #parts: EndpointParts;
   #served = new Map<string, Served>();
-  /** Connections and processes of entries that are gone, on their way out. */
+  /** Connections, processes and renewals of entries that are gone, on their way out. */
   readonly #closing = new Set<Promise<void>>();
 
   constructor(parts: EndpointParts) {
@@ -41,7 +41,7 @@ export class EndpointTable {
     }
     const { connections } = this.#parts;
     const closing = [...this.#served.values()].filter((served) => next.get(served.endpoint.name) !== served);
-    for (const { connection } of closing) if (connection) connections.remove(connection);
+    for (const { connection } of closing) if (connection) this.#waitFor(connections.remove(connection));
     await Promise.all([...next.values()].flatMap(({ connection }) => (connection ? [connections.add(connection)] : [])));
     this.#served = next;
     this.endpoints.clear();
@@ -81,14 +81,18 @@ export class EndpointTable {
 
   #close(endpoint: Endpoint): void {
     endpoint.tools.close();
-    const closing = endpoint.upstream.close().finally(() => void this.#closing.delete(closing));
+    this.#waitFor(endpoint.upstream.close());
+  }
+
+  #waitFor(ending: Promise<void>): void {
+    const closing = ending.finally(() => void this.#closing.delete(closing));
     this.#closing.add(closing);
   }
 
   async close(): Promise<void> {
     for (const { endpoint, connection } of this.#served.values()) {
       endpoint.tools.close();
-      if (connection) this.#parts.connections.remove(connection);
+      if (connection) this.#waitFor(this.#parts.connections.remove(connection));
     }
     await Promise.all([...[...this.#served.values()].map(({ endpoint }) => endpoint.upstream.close()), ...this.#closing]);
   }
