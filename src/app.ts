@@ -153,7 +153,8 @@ async function serve(parts: Parts): Promise<RunningApp> {
     await folder.store.write((batch) => batch.all("select 1"));
     return undefined;
   };
-  const pages: ServePage[] = [createMetricsPage(createExposition(metrics.families), adminToken), createConnectPages(connections, gate)];
+  const metricsPage = createMetricsPage(createExposition(metrics.families), adminToken, gate);
+  const pages: ServePage[] = [metricsPage, createConnectPages(connections, gate)];
   const server = createListener({ desk, gate, failures }, findObstacle, pages);
   stoppers.push(() => recordLife(folder, "stop"));
   await recordLife(folder, "start");
