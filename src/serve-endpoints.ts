@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ServerConfig } from "./config/config.ts";
 import type { Endpoint } from "./gateway/desk.ts";
 import { FAILED_LOOK_PAUSE_MS } from "./gateway/served-tools.ts";
+import { wordsOf } from "./gateway/spend.ts";
 import { type EndpointParts, type OpenedEndpoint, openEndpoint } from "./open-endpoint.ts";
 import { listServers } from "./revision/server.ts";
 
@@ -74,9 +75,14 @@ export class EndpointTable {
     }
   }
 
-  async #lookAt(endpoint: Endpoint): Promise<void> {
-    await endpoint.tools.sync(this.#parts.folder.access.version);
-    if (endpoint.tools.era === undefined) await endpoint.tools.refresh();
+  /** Never rejects: nobody waits for it, and the first call looks again. */
+  async #lookAt({ name, tools }: Endpoint): Promise<void> {
+    try {
+      await tools.sync(this.#parts.folder.access.version);
+      if (tools.era === undefined) await tools.refresh();
+    } catch (error) {
+      this.#parts.log.warn("tools.unread", `The tools of \`${name}\` could not be read: ${wordsOf(error)}`, { server: name });
+    }
   }
 
   #close(endpoint: Endpoint): void {
