@@ -153,17 +153,19 @@ async function serve(parts: Parts): Promise<RunningApp> {
     await folder.store.write((batch) => batch.all("select 1"));
     return undefined;
   };
-  const pages: ServePage[] = [createMetricsPage(createExposition(metrics.families), adminToken), createConnectPages(connections, gate)];
+  const metricsPage = createMetricsPage(createExposition(metrics.families), adminToken, gate);
+  const pages: ServePage[] = [metricsPage, createConnectPages(connections, gate)];
   const server = createListener({ desk, gate, failures }, findObstacle, pages);
   stoppers.push(() => recordLife(folder, "stop"));
   await recordLife(folder, "start");
-  const port = await listen(server, host, options.port ?? config?.listen.port ?? DEFAULT_PORT);
   const shown = host.includes(":") ? `[${host}]` : host;
+  const wanted = options.port ?? config?.listen.port ?? DEFAULT_PORT;
+  // Before the first request: a client whose good token is refused throws it away.
+  if (wanted !== 0) await login.apply(config, `http://${shown}:${wanted}`);
+  const port = await listen(server, host, wanted);
   const url = `http://${shown}:${port}`;
   baseUrl = config?.listen.publicUrl?.replace(/\/+$/, "") ?? `http://${host === "0.0.0.0" || host === "::" ? DEFAULT_HOST : shown}:${port}`;
-  await login.apply(config, url);
   stoppers.push(connections.start());
-  void finishRotation(folder, log);
   stoppers.push(async () => {
     draining = true;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -174,6 +176,8 @@ async function serve(parts: Parts): Promise<RunningApp> {
     setTimeout(() => server.closeAllConnections(), 250).unref();
     await closed;
   });
+  await login.apply(config, url);
+  void finishRotation(folder, log);
   if (config && options.configFile !== undefined) {
     stoppers.push(
       watchConfig({

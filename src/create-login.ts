@@ -6,11 +6,11 @@ import type { Config, LoginConfig } from "./config/config.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { Endpoint } from "./gateway/desk.ts";
 import type { SignIn } from "./gateway/protected-resource.ts";
-import { createIssuerKeys, type IssuerKeys } from "./identity/issuer-keys.ts";
+import { createIssuerKeys, type IssuerKeys, KEYS_TIMEOUT_MS } from "./identity/issuer-keys.ts";
 import type { Log } from "./observe/log.ts";
 import { bumpGeneration } from "./store/generation.ts";
 import { createAddressGuard, resolveBySystem } from "./upstream/address-guard.ts";
-import { getJson } from "./upstream/guarded-get.ts";
+import { createGuardedFetch, fetchJson } from "./upstream/guarded-fetch.ts";
 
 export interface Login {
   /** Undefined: nobody logs in. */
@@ -44,10 +44,12 @@ export function createLogin(folder: DataFolder, endpoints: ReadonlyMap<string, E
 
 function openKeys(config: LoginConfig, folder: DataFolder, log: Log): IssuerKeys {
   const guard = createAddressGuard({ allow: config.networkAllow, resolve: resolveBySystem });
+  // Keys stand on many a site as a plain file, of whatever kind it says.
+  const fetch = createGuardedFetch({ guard, timeoutMs: KEYS_TIMEOUT_MS, anyKind: true });
   const keys = createIssuerKeys({
     issuer: config.issuer,
     jwksUri: config.jwksUri,
-    fetchJson: (address, signal) => getJson(address, signal, { guard }),
+    fetchJson: (address, signal) => fetchJson(fetch, address, signal),
     say: (words) => log.warn("login.keys", words),
   });
   // Asked for now, so that the first call need not wait and a wrong address is told at once.

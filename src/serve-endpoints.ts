@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ServerConfig } from "./config/config.ts";
 import type { Endpoint } from "./gateway/desk.ts";
 import { FAILED_LOOK_PAUSE_MS } from "./gateway/served-tools.ts";
+import { wordsOf } from "./gateway/spend.ts";
 import { type EndpointParts, type OpenedEndpoint, openEndpoint } from "./open-endpoint.ts";
 import { listServers } from "./revision/server.ts";
 
@@ -21,7 +22,7 @@ export class EndpointTable {
   readonly endpoints: Map<string, Endpoint> = new Map();
   readonly #parts: EndpointParts;
   #served = new Map<string, Served>();
-  /** Connections and processes of entries that are gone, on their way out. */
+  /** Connections, processes and renewals of entries that are gone, on their way out. */
   readonly #closing = new Set<Promise<void>>();
 
   constructor(parts: EndpointParts) {
@@ -41,7 +42,7 @@ export class EndpointTable {
     }
     const { connections } = this.#parts;
     const closing = [...this.#served.values()].filter((served) => next.get(served.endpoint.name) !== served);
-    for (const { connection } of closing) if (connection) connections.remove(connection);
+    for (const { connection } of closing) if (connection) this.#waitFor(connections.remove(connection));
     await Promise.all([...next.values()].flatMap(({ connection }) => (connection ? [connections.add(connection)] : [])));
     this.#served = next;
     this.endpoints.clear();
@@ -74,21 +75,30 @@ export class EndpointTable {
     }
   }
 
-  async #lookAt(endpoint: Endpoint): Promise<void> {
-    await endpoint.tools.sync(this.#parts.folder.access.version);
-    if (endpoint.tools.era === undefined) await endpoint.tools.refresh();
+  /** Never rejects: nobody waits for it, and the first call looks again. */
+  async #lookAt({ name, tools }: Endpoint): Promise<void> {
+    try {
+      await tools.sync(this.#parts.folder.access.version);
+      if (tools.era === undefined) await tools.refresh();
+    } catch (error) {
+      this.#parts.log.warn("tools.unread", `The tools of \`${name}\` could not be read: ${wordsOf(error)}`, { server: name });
+    }
   }
 
   #close(endpoint: Endpoint): void {
     endpoint.tools.close();
-    const closing = endpoint.upstream.close().finally(() => void this.#closing.delete(closing));
+    this.#waitFor(endpoint.upstream.close());
+  }
+
+  #waitFor(ending: Promise<void>): void {
+    const closing = ending.finally(() => void this.#closing.delete(closing));
     this.#closing.add(closing);
   }
 
   async close(): Promise<void> {
     for (const { endpoint, connection } of this.#served.values()) {
       endpoint.tools.close();
-      if (connection) this.#parts.connections.remove(connection);
+      if (connection) this.#waitFor(this.#parts.connections.remove(connection));
     }
     await Promise.all([...[...this.#served.values()].map(({ endpoint }) => endpoint.upstream.close()), ...this.#closing]);
   }

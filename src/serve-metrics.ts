@@ -1,11 +1,13 @@
 /**
  * `/metrics`: for programs of this machine, and for whoever brings the admin's token. A request that came through a proxy is
- * not one of this machine, whatever its socket says. Takes any Host; says nothing to anybody else.
+ * not one of this machine, whatever its socket says, nor one for another Host: a page whose name was made to lead here
+ * would read it. With the token any Host will do; says nothing to anybody else.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { sendJson } from "./gateway/http-channel.ts";
 import { sendProblem } from "./gateway/http-face.ts";
+import { checkSource, type Gate } from "./gateway/identify.ts";
 import { FailureError } from "./kernel/failure.ts";
 import type { Exposition } from "./observe/exposition.ts";
 import type { ServePage } from "./pages/connect-pages.ts";
@@ -28,11 +30,12 @@ export function readAdminToken(env: Readonly<Record<string, string | undefined>>
   throw new FailureError({ code: "invalid_config", message });
 }
 
-export function createMetricsPage(exposition: Exposition, adminToken: string | undefined): ServePage {
+export function createMetricsPage(exposition: Exposition, adminToken: string | undefined, gate: Gate): ServePage {
   const wanted = adminToken === undefined ? undefined : digest(adminToken);
   const mayRead = (request: IncomingMessage): boolean => {
     const { headers, socket } = request;
-    if (LOOPBACK.test(socket.remoteAddress ?? "") && HANDED_ON.every((name) => headers[name] === undefined)) return true;
+    const isDirect = LOOPBACK.test(socket.remoteAddress ?? "") && HANDED_ON.every((name) => headers[name] === undefined);
+    if (isDirect && checkSource(gate, request) === undefined) return true;
     const bearer = /^bearer +([\x21-\x7e]+) *$/i.exec(headers.authorization ?? "")?.[1];
     // Two digests are compared, so that neither length nor beginning is told by time.
     return wanted !== undefined && bearer !== undefined && timingSafeEqual(digest(bearer), wanted);

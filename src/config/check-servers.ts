@@ -20,6 +20,10 @@ export function checkServers(config: JsonObject, context: ShapeContext): void {
       const said = memberObject(upstream, "oauth");
       if (Object.hasOwn(said, "clientSecret") && !Object.hasOwn(said, "clientId")) {
         context.report(`${pointer}/oauth/clientSecret`, "A secret goes with a `clientId`.");
+      } else if (Object.hasOwn(said, "clientSecret") && !Object.hasOwn(said, "issuer")) {
+        // It would go wherever the server says that one signs in.
+        const message = "A secret is for one authorization server alone, so that one has to be named: add `issuer`.";
+        context.report(`${pointer}/oauth/clientSecret`, message);
       }
     }
     const seen = new Set<string>();

@@ -63,7 +63,7 @@ const oauth: ObjectShape = {
   description: "How the gateway signs in to a server.",
   keys: {
     clientId: { kind: "text", description: "The gateway's name there; left out: it registers itself.", check: checkVisible },
-    clientSecret: { kind: "text", description: "The secret that goes with `clientId`.", check: checkVisible },
+    clientSecret: { kind: "text", description: "The secret that goes with `clientId`, at `issuer` and nowhere else.", check: checkVisible },
     scopes: {
       kind: "list",
       description: "The scopes to ask for; left out: what the server names.",

@@ -54,7 +54,6 @@ export function serveMetadata(
   const { signIn } = gate;
   if (signIn === undefined) return 404;
   if (checkSource(gate, request)) return 403;
-  if (server !== undefined && !gate.endpoints.has(server)) return 404;
   if (request.method !== "GET" && request.method !== "HEAD") return 405;
   sendJson(response, 200, writeMetadata(signIn, server), { "cache-control": "no-store" });
   return undefined;

@@ -3,9 +3,12 @@
  * save to this computer; only addresses that the guard lets pass; no redirect is followed; bounded in time, size and kind
  * of the answer. Each request has a connection of its own, made to an address that was judged for it, and leaves none.
  */
+import { isUtf8 } from "node:buffer";
 import { Client } from "undici";
 import { type Failure, FailureError } from "../kernel/failure.ts";
 import { parseIp, specialRangeOf } from "../kernel/ip.ts";
+import type { Json } from "../kernel/json.ts";
+import { isJsonFault, parseStrictJson } from "../kernel/strict-json.ts";
 import { type AddressGuard, AddressRefused } from "./address-guard.ts";
 
 export const GUARDED_TIMEOUT_MS = 15_000;
@@ -24,7 +27,7 @@ export interface GuardedRequest {
 
 /**
  * Rejects with a `FailureError` where there is no whole answer. An answer of another kind than JSON comes without its
- * body: nobody here has a use for it.
+ * body, where nobody said to have a use for it.
  */
 export type GuardedFetch = (url: string | URL, request?: GuardedRequest) => Promise<Response>;
 
@@ -34,11 +37,13 @@ export interface GuardedFetchOptions {
   readonly ca?: string | undefined;
   readonly timeoutMs?: number | undefined;
   readonly maxAnswerBytes?: number | undefined;
+  /** Takes the body of an answer of any kind: for who judges it by what it holds. */
+  readonly anyKind?: boolean | undefined;
 }
 
 export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
   const timeoutMs = options.timeoutMs ?? GUARDED_TIMEOUT_MS;
-  const maxAnswerBytes = options.maxAnswerBytes ?? MAX_GUARDED_ANSWER_BYTES;
+  const taking = { maxBytes: options.maxAnswerBytes ?? MAX_GUARDED_ANSWER_BYTES, anyKind: options.anyKind === true };
   return async (target, request = {}) => {
     const url = parseGuardedUrl(target);
     const deadline = AbortSignal.timeout(timeoutMs);
@@ -50,7 +55,7 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
       allowH2: false,
     });
     try {
-      return await send(client, url, request, signal, maxAnswerBytes);
+      return await send(client, url, { ...request, signal }, taking);
     } catch (error) {
       throw explain(error, url);
     } finally {
@@ -70,14 +75,29 @@ export function parseGuardedUrl(target: string | URL): URL {
   throw refuse(`the address of \`${url.hostname}\` is not one of https`);
 }
 
-async function send(client: Client, url: URL, request: GuardedRequest, signal: AbortSignal, maxBytes: number): Promise<Response> {
-  const { body } = request;
+/** One JSON document as it is there, read strictly. Rejects with a `FailureError` that names the host alone. */
+export async function fetchJson(ask: GuardedFetch, address: string, signal: AbortSignal): Promise<Json> {
+  const answer = await ask(address, { headers: { accept: "application/json" }, signal });
+  if (answer.status !== 200) throw unavailable(new URL(address), `it answered ${answer.status}`);
+  const bytes = Buffer.from(await answer.arrayBuffer());
+  const parsed = isUtf8(bytes) ? parseStrictJson(bytes.toString("utf8")) : undefined;
+  if (parsed === undefined || isJsonFault(parsed)) throw unavailable(new URL(address), "it did not answer with JSON");
+  return parsed.value;
+}
+
+interface Taking {
+  readonly maxBytes: number;
+  readonly anyKind: boolean;
+}
+
+async function send(client: Client, url: URL, request: GuardedRequest, { maxBytes, anyKind }: Taking): Promise<Response> {
+  const { body, signal } = request;
   const answer = await client.request({
     path: `${url.pathname}${url.search}`,
     method: (request.method ?? "GET") as "GET",
     headers: { ...Object.fromEntries(new Headers(request.headers).entries()), "accept-encoding": "identity" },
     body: body instanceof URLSearchParams ? body.toString() : (body ?? null),
-    signal,
+    signal: signal ?? null,
   });
   const { statusCode, headers } = answer;
   if (statusCode >= 300 && statusCode < 400) throw unavailable(url, "it answered with a redirect, and none is followed");
@@ -87,7 +107,7 @@ async function send(client: Client, url: URL, request: GuardedRequest, signal: A
   const type = (told.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
   const encoding = told.get("content-encoding")?.trim().toLowerCase() ?? "identity";
   if (encoding !== "identity") throw unavailable(url, "its answer is encoded in a way that was not asked for");
-  const isEmpty = !JSON_TYPE.test(type) || statusCode === 204 || statusCode === 205;
+  const isEmpty = !(anyKind || JSON_TYPE.test(type)) || statusCode === 204 || statusCode === 205;
   if (isEmpty) {
     // What is not read is not waited for either; the connection ends with this request.
     answer.body.on("error", () => undefined).destroy();

@@ -357,6 +357,11 @@ ${POLICY}grants: { g: { server: t, policy: p, token: "\${ALICE_TOKEN}" }, h: { s
       ],
     ],
     [
+      "a client's secret for whichever authorization server the server names",
+      "servers: { s: { upstream: { url: 'https://s.example.com', oauth: { clientId: us, clientSecret: hush } } } }",
+      ["/servers/s/upstream/oauth/clientSecret"],
+    ],
+    [
       "headers that are not the user's",
       "servers: { s: { upstream: { url: 'https://s.example.com', headers: { Host: x, mcp-session-id: x, 'a b': x, X: \"a\\r\\nb\", Y: '' } } } }",
       [

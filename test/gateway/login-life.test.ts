@@ -1,7 +1,7 @@
 /** Login over time: an issuer that is away or hostile, a configuration that changes under calls, tokens that end. */
 import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { MAX_DOCUMENT_BYTES } from "../../src/upstream/guarded-get.ts";
+import { MAX_GUARDED_ANSWER_BYTES } from "../../src/upstream/guarded-fetch.ts";
 import { startLegacyServer } from "../interop/legacy-server.ts";
 import { openSession, openStream } from "../interop/raw-client.ts";
 import { runCommand } from "../support/commands.ts";
@@ -69,7 +69,7 @@ describe("an issuer", () => {
   };
   test.each<[string, (response: ServerResponse) => unknown]>([
     ["redirects", (response) => response.writeHead(302, { location: "/keys2" }).end()],
-    ["answers without end", (response) => response.end(`{"keys":["${"x".repeat(MAX_DOCUMENT_BYTES)}"]}`)],
+    ["answers without end", (response) => response.end(`{"keys":["${"x".repeat(MAX_GUARDED_ANSWER_BYTES)}"]}`)],
     ["answers with words", (response) => response.end("<html>")],
     ["answers drop by drop", drip],
   ])("that %s gives no keys, and nothing waits for it", async (name, act) => {

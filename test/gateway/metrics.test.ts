@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.stop());
 
-const ask = (port: number, headers: HeaderList = [], method = "GET", host = "elsewhere.example"): Promise<RawAnswer> =>
+const ask = (port: number, headers: HeaderList = [], method = "GET", host = "localhost"): Promise<RawAnswer> =>
   sendHttp(port, { method, path: "/metrics", headers: [["Host", host], ["Connection", "close"], ...headers], body: "" });
 const page = async (): Promise<string> => (await ask(gateway.port)).text;
 const lines = (text: string, name: string): string[] =>
@@ -92,7 +92,9 @@ describe("the page", () => {
 });
 
 describe("the door", () => {
-  test("is for this machine, whatever the Host", async () => {
+  test("is for this machine, by a name of the gateway's", async () => {
+    for (const host of ["elsewhere.example", "localhost.elsewhere.example:80", ""])
+      expect((await ask(gateway.port, [], "GET", host)).status).toBe(401);
     expect((await ask(gateway.port)).status).toBe(200);
     expect((await ask(gateway.port, [], "HEAD")).status).toBe(200);
     expect((await ask(gateway.port, [], "POST")).status).toBe(405);
@@ -126,6 +128,7 @@ describe("the door", () => {
       for (const wrong of [`${ADMIN}x`, ADMIN.slice(0, -1), ADMIN.toUpperCase(), "undefined"])
         expect((await ask(port, from(wrong))).status).toBe(401);
       expect((await ask(port, from(ADMIN))).text).not.toContain(ADMIN);
+      expect((await ask(port, from(ADMIN), "GET", "elsewhere.example")).status).toBe(200);
     } finally {
       await app.stop();
     }

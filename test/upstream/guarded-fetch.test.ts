@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FailureError } from "../../src/kernel/failure.ts";
 import { createAddressGuard } from "../../src/upstream/address-guard.ts";
-import { createGuardedFetch, type GuardedFetch } from "../../src/upstream/guarded-fetch.ts";
+import { createGuardedFetch, fetchJson, type GuardedFetch } from "../../src/upstream/guarded-fetch.ts";
 import { TEST_CERTIFICATE, TEST_KEY } from "./certificate.ts";
 import { type Answer, startServer } from "./loopback-server.ts";
 
@@ -11,7 +11,7 @@ const LOOPBACK = ["127.0.0.1/32"];
 
 function open(
   allow: readonly string[] = LOOPBACK,
-  more: { names?: Record<string, string[]>; timeoutMs?: number; maxAnswerBytes?: number } = {},
+  more: { names?: Record<string, string[]>; timeoutMs?: number; maxAnswerBytes?: number; anyKind?: boolean } = {},
 ): GuardedFetch {
   const { names = {}, ...bounds } = more;
   const resolve = (name: string): Promise<string[]> => Promise.resolve(names[name] ?? ["203.0.113.7"]);
@@ -131,5 +131,40 @@ describe("a guarded fetch", () => {
     const first = await fetch(`https://server.example:${port}/`).catch((error: unknown) => error);
     expect(first).toBeInstanceOf(Response);
     expect(await failureOf(fetch(`https://server.example:${port}/`))).toContain("address_refused");
+  });
+});
+
+describe("a document", () => {
+  const get = (url: string, signal = new AbortController().signal) =>
+    fetchJson(open(LOOPBACK, { anyKind: true, maxAnswerBytes: 4096, timeoutMs: 1_000 }), url, signal);
+
+  test("is taken of whatever kind it says to be, and asked for without a credential", async () => {
+    const server = await startServer((_request, response) => void response.writeHead(200, { "content-type": "text/plain" }).end('{"a":1}'));
+    expect(await get(server.url)).toEqual({ a: 1 });
+    expect(server.arrived[0]).toMatchObject({ method: "GET", body: "" });
+    expect(server.arrived[0]?.headers["authorization"]).toBeUndefined();
+  });
+
+  test.each<[string, RegExp, Answer]>([
+    ["a redirect", /redirect/, (_, response) => response.writeHead(302, { location: "/elsewhere" }).end()],
+    ["an error", /answered 500$/, (_, response) => response.writeHead(500).end("secret words")],
+    ["nothing", /answered 204$/, (_, response) => response.writeHead(204).end()],
+    ["words", /did not answer with JSON$/, (_, response) => response.end("<html>secret words</html>")],
+    ["a key twice", /did not answer with JSON$/, (_, response) => response.end('{"keys":[],"keys":[]}')],
+    ["no UTF-8", /did not answer with JSON$/, (_, response) => response.end(Buffer.from([0x22, 0xff, 0x22]))],
+    ["a length over the bound", /too large$/, (_, response) => response.end(`"${"x".repeat(4096)}"`)],
+    ["a broken body", /or it broke$/, (_, response) => void response.write('{"a":', () => response.destroy())],
+  ])("is none: %s", async (_, words, answer) => {
+    const server = await startServer(answer);
+    const said = await failureOf(get(`${server.url}?secret`));
+    expect(said).toMatch(words);
+    expect(said).not.toContain("secret");
+    expect(server.arrived.length).toBe(1);
+  });
+
+  test("is not waited for longer than whoever asks wants", async () => {
+    const silent = await startServer(() => undefined);
+    expect(await failureOf(get(silent.url, AbortSignal.timeout(100)))).toContain("in time");
+    expect(await failureOf(get(silent.url))).toContain("in time");
   });
 });

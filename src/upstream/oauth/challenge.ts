@@ -8,7 +8,8 @@ const MAX_CHALLENGE_CHARACTERS = 8192;
 export const MAX_SCOPES = 64;
 const MAX_SCOPE_CHARACTERS = 256;
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
-const PARAMETER = /[ \t]*,?[ \t]*([A-Za-z0-9_-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/y;
+// A blank can be read in one way alone: what a server puts here must not be slow to read.
+const PARAMETER = /[ \t]*(?:,[ \t]*)?([A-Za-z0-9_-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/y;
 
 export interface Challenge {
   readonly error: string | undefined;

@@ -76,9 +76,10 @@ export class ConnectionDesk {
     await server.source.load();
   }
 
-  remove(server: Pick<ConnectableServer, "id" | "source">): void {
-    server.source.close();
+  /** Settles when nothing of it is under way any more. */
+  remove(server: Pick<ConnectableServer, "id" | "source">): Promise<void> {
     if (this.#servers.get(server.id)?.source === server.source) this.#servers.delete(server.id);
+    return server.source.close();
   }
 
   start(): () => void {

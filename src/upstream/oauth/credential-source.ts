@@ -187,8 +187,10 @@ export class CredentialSource {
     void this.#change(held.version, change, event);
   }
 
-  close(): void {
+  /** Settles when a renewal under way has stored what came of it, for that is given once. Never rejects. */
+  async close(): Promise<void> {
     this.#closed = true;
+    await this.#renewing;
   }
 
   async #renew(): Promise<void> {

@@ -245,6 +245,20 @@ describe("a credential", () => {
     expect((await readStored(opened))?.wantedScopes.length).toBeLessThanOrEqual(64);
   });
 
+  test("that is renewed while its server goes is stored before the end", async () => {
+    const { held, login, clock, opened } = await startWorld();
+    const gate = Promise.withResolvers<void>();
+    const given = { access_token: "late-access", refresh_token: "late-refresh", token_type: "bearer" };
+    login.serve.set("/token", (response) => void gate.promise.then(() => sendJson(response, given)));
+    clock.set(START + HOUR);
+    void held.source.renew();
+    await settled(() => login.forms().length > 0);
+    const closed = held.source.close();
+    gate.resolve();
+    await closed;
+    expect((await readStored(opened))?.secrets.tokens.refresh).toBe("late-refresh");
+  });
+
   test("that was taken away while it was renewed stays away, and what came is given back", async () => {
     const { held, login, clock, opened } = await startWorld();
     const gate = Promise.withResolvers<void>();
