@@ -286,12 +286,7 @@ describe("whom to ask", () => {
         bearer_methods_supported: ["header"],
       });
     }
-    const unknown = [
-      `${METADATA}/`,
-      "/.well-known/oauth-protected-resource",
-      `${METADATA}/alpha/x`,
-      `${METADATA}/%61lpha`,
-    ];
+    const unknown = [`${METADATA}/`, "/.well-known/oauth-protected-resource", `${METADATA}/alpha/x`, `${METADATA}/%61lpha`];
     const answers = await Promise.all(unknown.map((path) => get(path)));
     expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
     expect(answers[0]?.status).toBe(404);

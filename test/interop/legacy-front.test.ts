@@ -180,7 +180,7 @@ describe.each([
     const one = await open();
     const accepted = (name: string): object => ({ action: "accept", content: { name } });
     expect(await call(one, "ask")).toBe(`${JSON.stringify({ kind: "elicit", ...accepted("[server asking] Your name?") })} with state-1`);
-    expect(await call(one, "ask-twice")).toBe(`${JSON.stringify({ second: accepted("And then?") })} with two "é"`);
+    expect(await call(one, "ask-twice")).toBe(`${JSON.stringify({ second: accepted("[server asking] And then?") })} with two "é"`);
     expect(JSON.parse(await call(one, "sample"))).toEqual(sampled);
     expect(JSON.parse(await call(one, "roots"))).toEqual(ROOTS);
     expect(JSON.parse(await call(one, "everything"))).toEqual({ a: accepted("Name?"), b: sampled, c: { roots: ROOTS } });
