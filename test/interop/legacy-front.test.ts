@@ -183,11 +183,11 @@ describe.each([
     expect(await call(one, "ask-twice")).toBe(`${JSON.stringify({ second: accepted("[server asking] And then?") })} with two "é"`);
     expect(JSON.parse(await call(one, "sample"))).toEqual(sampled);
     expect(JSON.parse(await call(one, "roots"))).toEqual(ROOTS);
-    expect(JSON.parse(await call(one, "everything"))).toEqual({ a: accepted("Name?"), b: sampled, c: { roots: ROOTS } });
+    expect(JSON.parse(await call(one, "everything"))).toEqual({ a: accepted("[server asking] Name?"), b: sampled, c: { roots: ROOTS } });
     expect((await one.client.readResource({ uri: "docs://asking" })).contents).toEqual([
-      { uri: "docs://asking", text: '{"name":"Who reads?"}' },
+      { uri: "docs://asking", text: '{"name":"[server asking] Who reads?"}' },
     ]);
-    expect(JSON.stringify(await one.client.getPrompt({ name: "greet" }))).toContain("Hello Greet whom?");
+    expect(JSON.stringify(await one.client.getPrompt({ name: "greet" }))).toContain("Hello [server asking] Greet whom?");
     await one.client.close();
   });
 
@@ -245,7 +245,7 @@ describe.each([
     upstream.notify.resourceUpdated("docs://two");
     upstream.notify.resourceUpdated("docs://three");
     await waitUntil(() => told.updated.length === 2, 5000);
-    await waitUntil(() => told.changed === 1, 5000);
+    await waitUntil(() => told.changed >= 1, 5000);
     expect(told.updated.toSorted()).toEqual(["docs://one", "docs://two"]);
     await client.unsubscribeResource({ uri: "docs://one" });
     upstream.notify.resourceUpdated("docs://one");
@@ -255,7 +255,7 @@ describe.each([
     // A listen that breaks is opened again, and what may have been missed is told.
     upstream.drop();
     await waitUntil(() => told.updated.length === 4, 5000);
-    await waitUntil(() => told.changed === 2, 5000);
+    await waitUntil(() => told.changed >= 2, 5000);
     await terminate();
     await client.close();
   });
