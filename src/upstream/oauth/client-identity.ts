@@ -6,6 +6,8 @@
 import { dynamicClientRegistrationRequest, processDynamicClientRegistrationResponse } from "oauth4webapi";
 import type { OAuthConfig } from "../../config/config.ts";
 import { type Result, succeed } from "../../kernel/failure.ts";
+import { isJsonObject } from "../../kernel/json.ts";
+import { isJsonFault, parseStrictJson } from "../../kernel/strict-json.ts";
 import type { GuardedFetch } from "../guarded-fetch.ts";
 import { failLogin, type LoginServer } from "./discover.ts";
 import { describeTokenError, fetchOptions, type LoginClient } from "./tokens.ts";
@@ -68,15 +70,24 @@ function chooseSecretMethod(server: LoginServer): "client_secret_basic" | "clien
   return !offered.includes("client_secret_basic") && offered.includes("client_secret_post") ? "client_secret_post" : "client_secret_basic";
 }
 
+/** Some answer 200, which says the same as 201; some leave out when a secret ends, which then is never. */
+async function completeAnswer(answer: Response): Promise<Response> {
+  if (answer.status !== 200 && answer.status !== 201) return answer;
+  const text = await answer.text();
+  const parsed = parseStrictJson(text);
+  const told = isJsonFault(parsed) || !isJsonObject(parsed.value) ? {} : parsed.value;
+  const isLacking = Object.hasOwn(told, "client_secret") && !Object.hasOwn(told, "client_secret_expires_at");
+  const body = isLacking ? text.replace(/\}\s*$/, ',"client_secret_expires_at":0}') : text;
+  return new Response(body, { status: 201, headers: answer.headers });
+}
+
 async function register({ server, fetch, baseUrl, nowMs }: ChooseClientOptions, redirectUri: string): Promise<Result<ChosenClient>> {
   const offered = server.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
   const asked = offered.includes("none") ? "none" : chooseSecretMethod(server);
   const metadata = { ...describeClient(baseUrl), redirect_uris: [redirectUri], token_endpoint_auth_method: asked };
   try {
     const answer = await dynamicClientRegistrationRequest(server, metadata, fetchOptions(fetch));
-    // Some answer 200, which says the same.
-    const created = answer.status === 200 ? new Response(answer.body, { status: 201, headers: answer.headers }) : answer;
-    const told = await processDynamicClientRegistrationResponse(created);
+    const told = await processDynamicClientRegistrationResponse(await completeAnswer(answer));
     const { client_id: id, client_secret: secret, token_endpoint_auth_method: method } = told;
     const isUsable = id.length <= MAX_CLIENT_ID_CHARACTERS && (typeof secret !== "string" || secret.length <= MAX_SECRET_CHARACTERS);
     if (!isUsable) return failLogin("The authorization server registered the gateway in a way that can't be used.");

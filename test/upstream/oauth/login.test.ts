@@ -242,6 +242,16 @@ describe("a plan", () => {
     expect(none).toMatchObject({ ok: false, failures: [{ hint: expect.stringContaining("clientId") as string }] });
   });
 
+  test.each([200, 201])("takes a registration of status %i that does not say when its secret ends", async (status) => {
+    const login = await startHandMadeLogin();
+    login.serve.set("/register", (response) => {
+      const answer = { client_id: "chatty", client_secret: "hush-hush", token_endpoint_auth_method: "client_secret_basic" };
+      response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(answer)}\n`);
+    });
+    const { terms } = await planned(login);
+    expect(terms.client).toEqual({ id: "chatty", secret: "hush-hush", method: "client_secret_basic" });
+  });
+
   test("asks for configured scopes alone; else for what was wanted; for offline access where it is offered", async () => {
     const login = await startHandMadeLogin();
     const scopeOf = async (how: How = {}): Promise<string | null> =>
