@@ -14,7 +14,7 @@ import { ERROR_CODES, isRefusal } from "../mcp/refusal.ts";
 import { keyOfId, readId } from "../mcp/request-id.ts";
 import type { Revision } from "../mcp/revisions.ts";
 import { writeRelayed } from "../mcp/rewrite.ts";
-import type { AnswerSink } from "../upstream/http-upstream.ts";
+import { DEAF } from "../upstream/http-upstream.ts";
 import { ASK_LIFE_MS, ASK_WORDS, type AskKind, findAskKind, judgeAsk, MAX_OPEN_ASKS, SERVER_LABEL } from "./asks.ts";
 import type { Desk, Endpoint } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
@@ -131,11 +131,10 @@ function countOpenAsks(session: Session, nowMs: number): number {
 
 function refuseAsk({ endpoint, session, revision, grant }: Route, message: Request, words: string): void {
   const body = writeError(message.id, ERROR_CODES.methodNotFound, words);
-  const deaf: AnswerSink = { onStart: () => undefined, onData: () => true, onEnd: () => undefined, onFault: () => undefined };
   const signal = AbortSignal.timeout(ONE_WAY_TIMEOUT_MS);
   endpoint.upstream.exchange(
     { method: "POST", body, headers: headersOf(session, revision), owner: grant?.id ?? session?.grantId, signal },
-    deaf,
+    DEAF,
   );
 }
 

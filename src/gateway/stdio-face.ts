@@ -11,6 +11,7 @@ import { keyOfId, readId } from "../mcp/request-id.ts";
 import { isRevision, LATEST_LEGACY } from "../mcp/revisions.ts";
 import { writeRelayedResponse } from "../mcp/rewrite.ts";
 import { LineReader, writeLine } from "../mcp/stdio.ts";
+import { DEAF } from "../upstream/http-upstream.ts";
 import type { Channel } from "./channel.ts";
 import type { Desk, Endpoint } from "./desk.ts";
 import type { Identified } from "./identify.ts";
@@ -193,6 +194,5 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
 }
 
 function send(endpoint: Endpoint, body: Buffer): void {
-  const deaf = { onStart: () => undefined, onData: () => true, onEnd: () => undefined, onFault: () => undefined };
-  endpoint.upstream.exchange({ method: "POST", body, headers: {} }, deaf);
+  endpoint.upstream.exchange({ method: "POST", body, headers: {} }, DEAF);
 }

@@ -6,6 +6,7 @@
  */
 import { type Era, isModernRevision } from "../mcp/revisions.ts";
 import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamRequest } from "./http-upstream.ts";
+import { LateExchange } from "./late-exchange.ts";
 import { isOpening, tryOpening } from "./try-opening.ts";
 
 /** After this a server that was seen to speak one era alone is asked again. */
@@ -67,7 +68,7 @@ export function createBridgedUpstream(options: BridgedOptions): HttpUpstream {
     exchange(request, sink) {
       const era = options.findEra();
       if (!(era instanceof Promise)) return send(era, request, sink);
-      const later = new LaterExchange(sink);
+      const later = new LateExchange(request, sink);
       era.then(
         (found) => later.begin(() => send(found, request, sink)),
         () => later.begin(() => send(undefined, request, sink)),
@@ -91,29 +92,3 @@ function eraOf(request: UpstreamRequest): Era {
 }
 
 const NOTHING: OpenExchange = { cancel: () => undefined, resume: () => undefined };
-
-/** An exchange that begins when the era is known. */
-class LaterExchange implements OpenExchange {
-  readonly #sink: AnswerSink;
-  #open: OpenExchange | undefined;
-  #cancelled = false;
-
-  constructor(sink: AnswerSink) {
-    this.#sink = sink;
-  }
-
-  begin(open: () => OpenExchange): void {
-    if (!this.#cancelled) this.#open = open();
-  }
-
-  cancel(): void {
-    if (this.#open) return this.#open.cancel();
-    if (this.#cancelled) return;
-    this.#cancelled = true;
-    this.#sink.onFault({ reason: "cancelled", sent: "not_sent", detail: "cancelled before it was sent" });
-  }
-
-  resume(): void {
-    this.#open?.resume();
-  }
-}

@@ -60,6 +60,9 @@ export interface AnswerSink {
   onFault(fault: UpstreamFault): void;
 }
 
+/** For what is told to a server and whose answer is of no interest. */
+export const DEAF: AnswerSink = { onStart: () => undefined, onData: () => true, onEnd: () => undefined, onFault: () => undefined };
+
 export interface UpstreamRequest {
   readonly method: "POST" | "GET" | "DELETE";
   /** Another place on the same host, path and query; left out: the server's own address. */

@@ -215,7 +215,8 @@ test("readiness follows the store", TIMEOUT, async () => {
     async () => codeOf(await gateway.call("echo")),
     (code) => code === "passed",
   );
-  const database = new DatabaseSync(path.join(gateway.data, "sallyport.db"));
+  // The gateway may be writing an outcome just now: whoever wants the whole database waits for that.
+  const database = new DatabaseSync(path.join(gateway.data, "sallyport.db"), { timeout: 10_000 });
   database.exec("begin exclusive");
   gateway.upstream.forget();
   const [ready, alive, call] = await Promise.all([gateway.get("/readyz"), gateway.get("/healthz"), gateway.call("echo")]);

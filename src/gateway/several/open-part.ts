@@ -9,6 +9,7 @@ import { asData, isRefusal } from "../../mcp/refusal.ts";
 import { readAnswerMember } from "../../mcp/relay.ts";
 import { LATEST_LEGACY } from "../../mcp/revisions.ts";
 import { writeNotification, writeRequest } from "../../mcp/rewrite.ts";
+import { DEAF } from "../../upstream/http-upstream.ts";
 import type { Desk, Endpoint } from "../desk.ts";
 import { DELETE_TIMEOUT_MS } from "../http-stream.ts";
 import { recordMessage, tell } from "../one-way.ts";
@@ -73,8 +74,7 @@ export async function openPart(desk: Desk, parent: Session, several: Several, en
 /** The client has gone meanwhile: nobody waits for the server to let its session go. */
 function endUnused({ upstream }: Endpoint, owner: string, opened: Opened): void {
   if (opened.upstreamSession === undefined) return;
-  const deaf = { onStart: () => undefined, onData: () => true, onEnd: () => undefined, onFault: () => undefined };
-  upstream.exchange({ method: "DELETE", headers: headersOf(opened), owner, signal: AbortSignal.timeout(DELETE_TIMEOUT_MS) }, deaf);
+  upstream.exchange({ method: "DELETE", headers: headersOf(opened), owner, signal: AbortSignal.timeout(DELETE_TIMEOUT_MS) }, DEAF);
 }
 
 function headersOf(opened: Opened): Record<string, string> {

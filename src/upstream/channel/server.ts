@@ -17,6 +17,7 @@ import {
   type UpstreamFault,
   type UpstreamRequest,
 } from "../http-upstream.ts";
+import { LateExchange } from "../late-exchange.ts";
 import { createChildLog } from "./child-log.ts";
 import { createChildEnvironment, type StdioBounds } from "./child-process.ts";
 import { answer, MAX_STDIO_IN_FLIGHT, refuse } from "./link.ts";
@@ -159,36 +160,4 @@ export function createStdioServer(options: StdioServerOptions): StdioServer {
 
 function isFault(found: Found | UpstreamFault): found is UpstreamFault {
   return "reason" in found;
-}
-
-/** A request that waits for the process to be open. */
-class LateExchange implements OpenExchange {
-  readonly #request: UpstreamRequest;
-  readonly #sink: AnswerSink;
-  readonly #onAbort = (): void => this.cancel();
-  #open: OpenExchange | undefined;
-  #isCancelled = false;
-
-  constructor(request: UpstreamRequest, sink: AnswerSink) {
-    this.#request = request;
-    this.#sink = sink;
-    request.signal?.addEventListener("abort", this.#onAbort, { once: true });
-  }
-
-  begin(act: () => OpenExchange): void {
-    this.#request.signal?.removeEventListener("abort", this.#onAbort);
-    if (!this.#isCancelled) this.#open = act();
-  }
-
-  cancel(): void {
-    if (this.#open) this.#open.cancel();
-    else if (!this.#isCancelled) {
-      this.#isCancelled = true;
-      this.#sink.onFault({ reason: "cancelled", sent: "not_sent", detail: "cancelled before it was sent" });
-    }
-  }
-
-  resume(): void {
-    this.#open?.resume();
-  }
 }
