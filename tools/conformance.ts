@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { fillPage, printTable } from "../test/conformance/report.ts";
-import { isGood, listRows, REVISIONS, type RowReport, runAlone, runClients, runPairing } from "../test/conformance/run.ts";
+import { isGood, listRows, nameClientRows, REVISIONS, type RowReport, runAlone, runClients, runPairing } from "../test/conformance/run.ts";
 import type { Revision, ScenarioResult } from "../test/conformance/suite.ts";
 
 const PAGE = path.resolve(import.meta.dirname, "../docs/conformance.md");
@@ -19,8 +19,7 @@ const alone = new Map<Revision, Promise<ScenarioResult[]>>();
 const rows: RowReport[] = [];
 const tell = (words: string): void => void process.stderr.write(`${words}\n`);
 
-async function add(row: Promise<RowReport>): Promise<void> {
-  const report = await row;
+function add(report: RowReport): void {
   rows.push(report);
   tell(`${isGood(report) ? "good" : "NOT GOOD"}  ${report.name}: ${report.through} of ${report.scored}`);
   for (const loss of report.losses) tell(`  lost: ${loss}`);
@@ -31,10 +30,12 @@ for (const pairing of listRows(values.only)) {
   const { requirement } = pairing;
   const first = alone.get(requirement) ?? runAlone(requirement);
   alone.set(requirement, first);
-  await add(runPairing(pairing, await first));
+  add(await runPairing(pairing, await first));
 }
 for (const revision of REVISIONS) {
-  if (values.only === undefined || `${revision} clients`.includes(values.only)) await add(runClients(revision));
+  const isWanted = (name: string): boolean => name.includes(values.only ?? "");
+  if (!nameClientRows(revision).some(isWanted)) continue;
+  for (const row of await runClients(revision)) if (isWanted(row.name)) add(row);
 }
 
 if (rows.length === 0) tell("No row has a name that holds this.");

@@ -121,28 +121,48 @@ function judge(pairing: Pairing, alone: readonly ScenarioResult[], through: read
 /** The server refuses one version once: whether the gateway's own look meets that or the client, is chance. */
 const BY_CHANCE: ReadonlySet<string> = new Set(["request-metadata:sep-2575-client-retry-supported-version"]);
 
-/** The suite's own servers as upstreams, a client of the SDK before the gateway; logins apart. */
-export async function runClients(revision: Revision): Promise<RowReport> {
+/** Rows of one run of the suite's client scenarios: what reaches its servers from a client, and what from a login. */
+export const nameClientRows = (revision: Revision): readonly [clients: string, signIns: string] => [
+  `${revision} clients`,
+  `${revision} sign-ins`,
+];
+
+/** The suite's own servers as upstreams; before the gateway a client of the SDK, and a person where it has to sign in. */
+export async function runClients(revision: Revision): Promise<readonly [clients: RowReport, signIns: RowReport]> {
   const clients = await startScenarioClients();
   try {
     const through = await runClientSuite({ clients: clients.url, revision });
-    const scored = listScored(revision, "client").filter((scenario) => !isLogin(scenario));
-    const wanted = through.filter(({ scenario }) => scored.includes(scenario) || scenario === WANTED_UNSCORED_CLIENT);
-    const bad = wanted.flatMap(({ scenario, checks }) =>
-      checks.filter(({ status }) => status === "FAILURE" || status === "WARNING").map(({ id }) => `${scenario}:${id}`),
-    );
-    return {
-      name: `${revision} clients`,
-      scored: scored.length,
-      alone: scored.length,
-      through: countGood(through, scored),
-      losses: bad.filter((loss) => !BY_CHANCE.has(loss)).map((loss) => explainLoss(loss, through)),
-      known: [],
-      stale: [],
-    };
+    const scored = listScored(revision, "client");
+    const [ofClients, ofSignIns] = nameClientRows(revision);
+    const others = scored.filter((scenario) => !isLogin(scenario));
+    return [
+      judgeClients(ofClients, others, [WANTED_UNSCORED_CLIENT], through),
+      judgeClients(ofSignIns, scored.filter(isLogin), [], through),
+    ];
   } finally {
     await clients.stop();
   }
+}
+
+function judgeClients(name: string, scored: readonly string[], besides: readonly string[], through: readonly ScenarioResult[]): RowReport {
+  const wanted = through.filter(({ scenario }) => scored.includes(scenario) || besides.includes(scenario));
+  const bad = wanted.flatMap(({ scenario, checks }) =>
+    checks.filter(({ status }) => status === "FAILURE" || status === "WARNING").map(({ id }) => `${scenario}:${id}`),
+  );
+  const known = KNOWN[name] ?? {};
+  const missing = scored.filter((scenario) => !through.some((result) => result.scenario === scenario));
+  return {
+    name,
+    scored: scored.length,
+    alone: scored.length,
+    through: countGood(through, scored),
+    losses: [
+      ...missing.map((scenario) => `${scenario}: was not run`),
+      ...bad.filter((loss) => !BY_CHANCE.has(loss) && !Object.hasOwn(known, loss)).map((loss) => explainLoss(loss, through)),
+    ],
+    known: bad.filter((loss) => Object.hasOwn(known, loss)).map((loss) => `${loss}: ${known[loss]}`),
+    stale: Object.keys(known).filter((loss) => !bad.includes(loss)),
+  };
 }
 
 export interface TokenlessReport {

@@ -11,10 +11,13 @@ import { waitUntil } from "../support/gateway.ts";
 
 export const TOKEN = "the-token-of-the-conformance-suite";
 
-export type UpstreamEntry = { readonly url: string } | { readonly command: string; readonly args: readonly string[] };
+export type UpstreamEntry =
+  | { readonly url: string; readonly oauth?: object | true }
+  | { readonly command: string; readonly args: readonly string[] };
 
 export interface ConformanceGateway {
   readonly url: string;
+  readonly dataDir: string;
   stop(): Promise<void>;
 }
 
@@ -41,6 +44,7 @@ export async function startConformanceGateway(upstream: UpstreamEntry): Promise<
   await waitUntil(() => said.some((line) => line.includes("`fixture`")));
   return {
     url: `${app.url}/mcp/fixture`,
+    dataDir,
     async stop() {
       await app.stop();
       rmSync(dataDir, { recursive: true, force: true });

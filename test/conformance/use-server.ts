@@ -7,7 +7,13 @@ export interface Scenario {
   readonly server: string;
   readonly scenario: string;
   readonly revision: Revision;
-  readonly context: { readonly toolCalls?: readonly ToolCall[] };
+  readonly context: {
+    readonly toolCalls?: readonly ToolCall[];
+    /** Of a login: the name that the client is known by, and where. */
+    readonly client_id?: string;
+    readonly client_secret?: string;
+    readonly issuer?: string;
+  };
 }
 
 interface ToolCall {
@@ -62,18 +68,23 @@ function createClient({ scenario, revision }: Scenario): Client {
   return client;
 }
 
-/** `url` is the server's own address, or the gateway's for it. */
-export async function useServer(asked: Scenario, url: string, headers: Readonly<Record<string, string>>): Promise<void> {
+/** `url` is the server's own address, or the gateway's for it. Gives whether every tool said that it went well. */
+export async function useServer(asked: Scenario, url: string, headers: Readonly<Record<string, string>>): Promise<boolean> {
   const { scenario, context, revision } = asked;
   const client = createClient(asked);
   await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }));
+  let isWell = true;
   try {
     const has = client.getServerCapabilities() ?? {};
     const { tools } = has.tools || revision === "2025-11-25" ? await client.listTools() : { tools: [] };
-    for (const call of context.toolCalls ?? (CALLS[scenario] ?? callEach)(tools)) await client.callTool(withoutNull(call));
+    for (const call of context.toolCalls ?? (CALLS[scenario] ?? callEach)(tools)) {
+      const { isError } = await client.callTool(withoutNull(call));
+      if (isError === true) isWell = false;
+    }
     if (has.resources) for (const { uri } of (await client.listResources()).resources) await client.readResource({ uri });
     if (has.prompts) for (const { name } of (await client.listPrompts()).prompts) await client.getPrompt({ name });
   } finally {
     await client.close();
   }
+  return isWell;
 }

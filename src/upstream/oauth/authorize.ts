@@ -16,6 +16,7 @@ import type { OAuthConfig } from "../../config/config.ts";
 import { type Failure, type Result, succeed } from "../../kernel/failure.ts";
 import type { AddressGuard } from "../address-guard.ts";
 import type { GuardedFetch } from "../guarded-fetch.ts";
+import { takeScopes } from "./challenge.ts";
 import { CALLBACK_PATH, chooseClient, type Registration } from "./client-identity.ts";
 import { type Discovered, discover, failLogin } from "./discover.ts";
 import {
@@ -45,6 +46,8 @@ export interface PlanOptions {
   readonly kept: Registration | undefined;
   /** What the server was seen to want beyond what it was given. */
   readonly wanted: readonly string[];
+  /** What was asked for the last time, and of whom. */
+  readonly before: { readonly issuer: string; readonly scopes: readonly string[] } | undefined;
   readonly nowMs: number;
 }
 
@@ -79,10 +82,11 @@ export async function planLogin(
   return succeed({ plan: { terms, authorizationUrl: url.href, state, verifier }, registration });
 }
 
-/** Configured ones as they are; else what was asked for, else what the metadata lists. */
-function chooseScopes({ config, wanted }: PlanOptions, { challenge, scopes, server }: Discovered): readonly string[] {
+/** Configured ones as they are; else what was asked for, else what the metadata lists. Who asks for more, keeps what there was. */
+function chooseScopes({ config, wanted, before }: PlanOptions, { challenge, scopes, server }: Discovered): readonly string[] {
   if (config.scopes !== undefined) return config.scopes;
-  const asked = [...new Set([...challenge.scopes, ...wanted])];
+  const kept = wanted.length > 0 && before?.issuer === server.issuer ? before.scopes : [];
+  const asked = takeScopes([...challenge.scopes, ...wanted, ...kept]);
   const base = asked.length > 0 ? asked : scopes;
   if (!server.scopes_supported?.includes("offline_access")) return base.filter((scope) => scope !== "offline_access");
   return [...new Set([...base, "offline_access"])];

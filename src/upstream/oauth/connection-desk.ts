@@ -139,8 +139,8 @@ export class ConnectionDesk {
     const { store, openKeyring, now } = this.#ports;
     const kept = await store.write(async (batch) => readRegistration(batch, await openKeyring(batch), server.id));
     const { url, config, guard, fetch, source } = server;
-    const nowMs = now();
-    const planned = await planLogin({ url, config, guard, fetch, baseUrl: this.baseUrl, kept, wanted: source.wantedScopes, nowMs });
+    const { wantedScopes: wanted, askedBefore: before } = source;
+    const planned = await planLogin({ url, config, guard, fetch, baseUrl: this.baseUrl, kept, wanted, before, nowMs: now() });
     if (!planned.ok) return planned;
     const { plan, registration } = planned.value;
     if (registration) await store.write(async (batch) => writeRegistration(batch, await openKeyring(batch), server.id, registration));

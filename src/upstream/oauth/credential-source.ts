@@ -106,6 +106,11 @@ export class CredentialSource {
     return this.#held?.wantedScopes ?? [];
   }
 
+  /** What the last sign-in asked for, and of whom. */
+  get askedBefore(): { readonly issuer: string; readonly scopes: readonly string[] } | undefined {
+    return this.#held && { issuer: this.#held.issuer, scopes: this.#held.secrets.terms.scopes };
+  }
+
   current(): Credential {
     const held = this.#held;
     if (held === undefined) return { kind: "absent", reason: "not_connected" };

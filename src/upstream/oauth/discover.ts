@@ -6,7 +6,8 @@
 import { type Failure, FailureError, fail, type Result, succeed } from "../../kernel/failure.ts";
 import type { AddressGuard } from "../address-guard.ts";
 import { type GuardedFetch, parseGuardedUrl } from "../guarded-fetch.ts";
-import { type Challenge, readChallenge, takeScopes } from "./challenge.ts";
+import { type Challenge, takeScopes } from "./challenge.ts";
+import { knock } from "./knock.ts";
 
 /** What is used of an authorization server's metadata, checked; the names are those of RFC 8414. */
 export type LoginServer = {
@@ -49,7 +50,7 @@ type Members = Readonly<Record<string, unknown>>;
 export async function discover(options: DiscoverOptions): Promise<Result<Discovered>> {
   try {
     const url = new URL(options.url);
-    const challenge = await probe(options);
+    const challenge = await knock(options.url, options.fetch);
     const metadata = await findResource(options, url, challenge);
     const issuer = options.issuer ?? metadata?.issuer ?? url.origin;
     const server = await findLoginServer(options, issuer);
@@ -59,16 +60,6 @@ export async function discover(options: DiscoverOptions): Promise<Result<Discove
     if (error instanceof FailureError) return { ok: false, failures: error.failures };
     throw error;
   }
-}
-
-/** Knocks without a credential: the refusal may say where the metadata is. */
-async function probe({ url, fetch: ask }: DiscoverOptions): Promise<Challenge> {
-  const clientInfo = { name: "sallyport", version: "0" };
-  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
-  const body = JSON.stringify({ jsonrpc: "2.0", id: "sallyport-login", method: "initialize", params });
-  const headers = { "content-type": "application/json", accept: "application/json, text/event-stream" };
-  const answer = await ask(url, { method: "POST", headers, body });
-  return readChallenge(answer.status === 401 ? answer.headers.get("www-authenticate") : undefined);
 }
 
 interface ResourceMetadata {

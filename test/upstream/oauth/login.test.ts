@@ -23,6 +23,7 @@ interface How {
   readonly baseUrl?: string;
   readonly kept?: Registration;
   readonly wanted?: readonly string[];
+  readonly before?: { readonly issuer: string; readonly scopes: readonly string[] };
 }
 
 const plan = (login: HandMadeLogin, how: How = {}) =>
@@ -34,6 +35,7 @@ const plan = (login: HandMadeLogin, how: How = {}) =>
     baseUrl: how.baseUrl ?? BASE,
     kept: how.kept,
     wanted: how.wanted ?? [],
+    before: how.before,
     nowMs: 1_000,
   });
 
@@ -264,6 +266,56 @@ describe("a plan", () => {
     login.server["scopes_supported"] = ["offline_access"];
     expect(await scopeOf()).toBe("read offline_access");
     expect(new URL((await planned(login)).authorizationUrl).searchParams.get("prompt")).toBe("consent");
+  });
+
+  test("keeps what was asked for before where more is wanted of the same authorization server", async () => {
+    const login = await startHandMadeLogin();
+    const scopeOf = async (how: How): Promise<string | null> =>
+      new URL((await planned(login, how)).authorizationUrl).searchParams.get("scope");
+    const before = { issuer: login.origin, scopes: ["basic"] };
+    expect(await scopeOf({ wanted: ["more"], before })).toBe("more basic");
+    expect(await scopeOf({ before })).toBe("read write");
+    expect(await scopeOf({ wanted: ["more"], before: { ...before, issuer: "https://other.example" } })).toBe("more");
+    const many = Array.from({ length: MAX_SCOPES }, (_, index) => `s${index}`);
+    expect((await scopeOf({ wanted: ["more"], before: { ...before, scopes: many } }))?.split(" ")).toHaveLength(MAX_SCOPES);
+  });
+
+  test.each([
+    ["an opening", "initialize", {}],
+    ["what comes after an opening", "tools/list", {}],
+    ["what comes after it in a session", "tools/list", { "mcp-session-id": "session-1" }],
+    ["a list of a server without openings", "modern", {}],
+  ])("takes the scopes from the refusal of %s", async (_name, refuses, told: Record<string, string>) => {
+    const login = await startHandMadeLogin();
+    const seen: string[] = [];
+    login.serve.set("/mcp", (response, { method, headers, body }) => {
+      const session = headers["mcp-session-id"] ?? "";
+      if (method === "DELETE") return void (seen.push(`DELETE ${String(session)}`), response.writeHead(200).end());
+      const asked = JSON.parse(body) as { method: string; params: { _meta?: object } };
+      seen.push(`${asked.method} ${String(session)}`.trim());
+      const isModern =
+        headers["mcp-protocol-version"] === "2026-07-28" && headers["mcp-method"] === asked.method && asked.params._meta !== undefined;
+      if (refuses === "modern" ? isModern : asked.method === refuses) {
+        const challenge = `Bearer scope="seen", resource_metadata="${login.origin}/.well-known/oauth-protected-resource/mcp"`;
+        return void response.writeHead(401, { "www-authenticate": challenge }).end();
+      }
+      if (refuses === "modern") return void response.writeHead(400).end();
+      sendJson(response, { jsonrpc: "2.0", id: "sallyport-login", result: {} }, 200, told);
+    });
+    expect((await planned(login)).terms.scopes).toEqual(["seen"]);
+    const id = told["mcp-session-id"];
+    const list = id === undefined ? "tools/list" : `tools/list ${id}`;
+    const ended = id === undefined ? [] : [`DELETE ${id}`];
+    expect(seen).toEqual(refuses === "initialize" ? ["initialize"] : ["initialize", list, ...ended]);
+  });
+
+  test("goes on where only the second knock is not answered well", async () => {
+    const login = await startHandMadeLogin();
+    login.serve.set("/mcp", (response, { body }) => {
+      if (body.includes("tools/list")) return void response.writeHead(302, { location: login.url }).end();
+      sendJson(response, { jsonrpc: "2.0", id: "sallyport-login", result: {} });
+    });
+    expect((await planned(login)).terms.scopes).toEqual(["read", "write"]);
   });
 
   test("the metadata document names its own address and nothing secret", () => {
