@@ -13,7 +13,7 @@ import { createId } from "../kernel/id.ts";
 import type { ServerRecord } from "../revision/server.ts";
 import { createAddressGuard, resolveBySystem } from "../upstream/address-guard.ts";
 import { createGuardedFetch } from "../upstream/guarded-fetch.ts";
-import { ASK_LIFE_MS, type Ask, endAsk, insertAsk, listAskedServers, readAsk } from "../upstream/oauth/asks.ts";
+import { ASK_LIFE_MS, type Ask, endAsk, endAsksOf, insertAsk, listAskedServers, readAsk } from "../upstream/oauth/asks.ts";
 import {
   type ConnectionFacts,
   type ConnectionSecrets,
@@ -33,6 +33,7 @@ const POLL_MS = 200;
 /** A running gateway takes an ask up in a fraction of this. */
 const TAKE_UP_MS = 6_000;
 const TICKET_BYTES = 32;
+const CALLED_OFF = "`server disconnect` called it off.";
 
 interface ConnectFlags extends FolderFlags {
   readonly open: boolean;
@@ -127,8 +128,13 @@ async function disconnect({ ports }: CommandContext, folder: OpenFolder, name: s
   const { terminal } = ports;
   const server = await findServer(folder, name);
   const by = actorOf(ports);
-  const held = await withdraw(folder, server);
-  if (held === "none") throw new FailureError({ code: "not_found", message: `The gateway is not signed in to \`${server.name}\`.` });
+  const { held, calledOff } = await withdraw(folder, server, by);
+  if (held === "none") {
+    if (calledOff === 0) throw new FailureError({ code: "not_found", message: `The gateway is not signed in to \`${server.name}\`.` });
+    if (flags.json) terminal.out(`${JSON.stringify({ server: server.name, forgotten: true, revoked: false, reason: CALLED_OFF })}\n`);
+    else terminal.out(`The sign-in at \`${server.name}\` that was under way is called off.\n`);
+    return;
+  }
   const fault = held === "unreadable" ? "what is kept of it can't be opened." : await takeBack(ports, server, held, flags);
   await folder.store.write(async (batch) => {
     await removeConnection(batch, server.id);
@@ -152,16 +158,34 @@ async function disconnect({ ports }: CommandContext, folder: OpenFolder, name: s
   }
 }
 
+interface Withdrawn {
+  readonly held: ConnectionSecrets | "none" | "unreadable";
+  /** Sign-ins that were under way: their links work no more. */
+  readonly calledOff: number;
+}
+
 /** First it holds no more, which a running gateway sees within a second; what was given can still be taken back. */
-async function withdraw(folder: OpenFolder, server: ServerRecord): Promise<ConnectionSecrets | "none" | "unreadable"> {
+async function withdraw(folder: OpenFolder, server: ServerRecord, by: string): Promise<Withdrawn> {
   return await folder.store.write(async (batch) => {
+    const calledOff = await endAsksOf(batch, server.id, CALLED_OFF);
+    if (calledOff > 0) {
+      const detail = { reason: CALLED_OFF };
+      folder.audit.append(batch, {
+        kind: "admin",
+        server: server.name,
+        actor: by,
+        action: "connection.failed",
+        object: server.name,
+        detail,
+      });
+    }
     const keyring = await folder.openKeyring(batch);
     const read = await readConnection(batch, keyring, server.id);
-    if (!read.ok) return "unreadable";
-    if (read.value === undefined) return "none";
+    if (!read.ok) return { held: "unreadable", calledOff };
+    if (read.value === undefined) return { held: "none", calledOff };
     const nowMs = folder.clock.now();
     await writeConnection(batch, keyring, { ...read.value, state: "needs_login", version: read.value.version + 1 }, nowMs);
-    return read.value.secrets;
+    return { held: read.value.secrets, calledOff };
   });
 }
 

@@ -14,6 +14,11 @@ export const KEYS_COOLDOWN_MS = 10_000;
 /** How long keys count while the issuer can't be reached. */
 export const KEYS_KEPT_MS: number = 4 * 3_600_000;
 export const KEYS_TIMEOUT_MS = 10_000;
+/**
+ * Tokens that wait for a fetch at the same time; one more is told to come back. Fewer than are verified at the same time:
+ * a slow issuer and tokens with made-up keys must not take the room from those whose key is known.
+ */
+export const MAX_KEY_WAITS = 256;
 
 /** There are no keys to verify with, which is no fault of the token. */
 export class KeysUnavailable extends Error {
@@ -44,6 +49,7 @@ class FetchedKeys implements IssuerKeys {
   #fetchedMs = Number.NEGATIVE_INFINITY;
   #askedMs = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | undefined;
+  #waits = 0;
   #told = "";
   epoch = 0;
 
@@ -57,7 +63,7 @@ class FetchedKeys implements IssuerKeys {
   }
 
   async find(header: JWTHeaderParameters, nowMs: number): Promise<CryptoKey> {
-    if (!this.check(nowMs)) await this.#asking;
+    if (!this.check(nowMs)) await this.#wait();
     const keys = this.#keys;
     if (keys === undefined || !this.check(nowMs)) throw new KeysUnavailable("the issuer's keys can't be fetched");
     try {
@@ -66,8 +72,20 @@ class FetchedKeys implements IssuerKeys {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
       if (this.#mayAsk(nowMs)) void this.#ask(nowMs);
       if (this.#asking === undefined) throw error;
-      await this.#asking;
+      await this.#wait();
       return await (this.#keys ?? keys).findKey(header);
+    }
+  }
+
+  /** For the fetch under way, if there is one. */
+  async #wait(): Promise<void> {
+    if (this.#asking === undefined) return;
+    if (this.#waits >= MAX_KEY_WAITS) throw new KeysUnavailable("too many tokens wait for the issuer's keys");
+    this.#waits++;
+    try {
+      await this.#asking;
+    } finally {
+      this.#waits--;
     }
   }
 

@@ -244,6 +244,37 @@ test(
 );
 
 test(
+  "a sign-in that was under way is called off, wherever it stands",
+  async () => {
+    const world = await startWorld();
+    const { provider, dataDir } = world;
+    const disconnect = (): Promise<{ code: number; out: string; err: string }> =>
+      runCommand(["server", "disconnect", "guarded", "--data", dataDir, "--config", world.configFile]);
+    const unopened = await world.connect();
+    expect(await disconnect()).toMatchObject({ code: 0, out: "The sign-in at `guarded` that was under way is called off.\n" });
+    expect((await provider.browse(unopened.link)).status).toBe(400);
+    expect(await unopened.ended).toMatchObject({ code: 1, err: expect.stringContaining("`server disconnect` called it off.") as string });
+
+    // The browser is at the authorization server already.
+    const opened = await world.connect();
+    const first = await fetch(opened.link, { redirect: "manual" });
+    const cookie = (first.headers.get("set-cookie") ?? "").split(";")[0]?.split("=") as [string, string];
+    const jars = new Map([[world.app.url, new Map([cookie])]]);
+    expect(await disconnect()).toMatchObject({ code: 0 });
+    const landed = await followRedirects(first.headers.get("location") as string, jars);
+    expect(landed.url.pathname).toBe("/oauth/callback");
+    expect(landed.status).toBe(400);
+    expect((await opened.ended).code).toBe(1);
+    expect(provider.asked.filter((asked) => asked.startsWith("POST /token"))).toEqual([]);
+    expect((await world.call()).text).toContain("has to be connected first");
+    expect((await disconnect()).err).toContain("not signed in to `guarded`");
+    const failed = (await world.log()).filter(({ action }) => action === "connection.failed");
+    expect(failed).toHaveLength(2);
+  },
+  PATIENCE_MS,
+);
+
+test(
   "a person who says no, and a server without a sign-in, are told of in the terminal",
   async () => {
     const world = await startWorld();

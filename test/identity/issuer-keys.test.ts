@@ -8,6 +8,7 @@ import {
   KEYS_FRESH_MS,
   KEYS_KEPT_MS,
   KeysUnavailable,
+  MAX_KEY_WAITS,
 } from "../../src/identity/issuer-keys.ts";
 import { MAX_ISSUER_KEYS, readKeySet } from "../../src/identity/key-set.ts";
 import type { Json } from "../../src/kernel/json.ts";
@@ -48,6 +49,21 @@ function createRig(keys: IssuerKey[]): Rig {
 const headerOf = ({ kid, alg }: IssuerKey) => ({ kid, alg });
 
 describe("keys", () => {
+  it("are waited for by no more than the bound, and those that are known by nobody", async () => {
+    const [known, unknown] = [await makeKey(), await makeKey()];
+    const rig = createRig([known]);
+    await rig.subject.find(headerOf(known), NOW_MS);
+    const gate = Promise.withResolvers<void>();
+    rig.hold = gate.promise;
+    const laterMs = NOW_MS + KEYS_COOLDOWN_MS;
+    const waiting = Array.from({ length: MAX_KEY_WAITS }, () => rig.subject.find(headerOf(unknown), laterMs).catch(() => "no key"));
+    await expect(rig.subject.find(headerOf(unknown), laterMs)).rejects.toThrow(KeysUnavailable);
+    expect(await rig.subject.find(headerOf(known), laterMs)).toBeDefined();
+    gate.resolve();
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(["no key"]));
+    await expect(rig.subject.find(headerOf(unknown), laterMs)).rejects.not.toThrow(KeysUnavailable);
+  });
+
   it("are fetched once for all who wait", async () => {
     const key = await makeKey();
     const rig = createRig([key]);

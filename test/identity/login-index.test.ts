@@ -325,6 +325,23 @@ describe("what is remembered", () => {
   });
 });
 
+describe("an issuer that is slow", () => {
+  it("keeps nobody out whose key is known, however many tokens name another", async () => {
+    const rig = await createRig();
+    await rig.find(await rig.sign());
+    rig.nowMs += KEYS_COOLDOWN_MS;
+    const gate = Promise.withResolvers<void>();
+    rig.hold = gate.promise;
+    await rig.index.refresh();
+    const stranger = await rig.sign({}, await makeKey());
+    const [header, body] = stranger.split(".");
+    const flood = Array.from({ length: MAX_VERIFICATIONS }, (_, index) => rig.index.find(`${header}.${body}.${index}`, NOW_MS));
+    await expect.poll(async () => (await rig.find(await rig.sign({ jti: "late" }))).grant).toBeDefined();
+    gate.resolve();
+    expect((await Promise.all(flood)).filter(({ grant }) => grant !== undefined)).toEqual([]);
+  });
+});
+
 describe("keys that rotate while calls come", () => {
   it("let every good token pass, and none of a key that is gone", async () => {
     const rig = await createRig();

@@ -42,10 +42,7 @@ export function hashSecret(secret: string): string {
 /** A newer ask for the same server ends the older one; false: too many are open. */
 export async function insertAsk(batch: Batch, ask: OpenAsk): Promise<boolean> {
   await batch.run("DELETE FROM upstream_ask WHERE expires_ms <= ?", [ask.nowMs]);
-  await batch.run(
-    "UPDATE upstream_ask SET state = 'failed', message = ?, sealed = NULL WHERE server_id = ? AND state NOT IN ('done', 'failed')",
-    ["Another `server connect` took its place.", ask.serverId],
-  );
+  await endAsksOf(batch, ask.serverId, "Another `server connect` took its place.");
   const [row] = await batch.all("SELECT count(*) AS open FROM upstream_ask WHERE state NOT IN ('done', 'failed')");
   if (Number(row?.["open"]) >= MAX_OPEN_ASKS) return false;
   await batch.run(
@@ -86,6 +83,13 @@ export async function markReady(batch: Batch, keyring: Keyring, id: string, plan
     keyring.seal(JSON.stringify(plan), placeOf(id)),
     id,
   ]);
+}
+
+/** Ends what is open for a server, wherever it stands; gives how many there were. */
+export async function endAsksOf(batch: Batch, serverId: string, message: string): Promise<number> {
+  const open = await batch.all("SELECT id FROM upstream_ask WHERE server_id = ? AND state NOT IN ('done', 'failed')", [serverId]);
+  for (const row of open) await endAsk(batch, String(row["id"]), "failed", message);
+  return open.length;
 }
 
 /** Ends an ask; what was sealed in it goes. */

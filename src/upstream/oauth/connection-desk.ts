@@ -10,11 +10,11 @@ import type { Batch, Store } from "../../store/store.ts";
 import type { OpenKeyring } from "../../vault/keyring.ts";
 import type { AddressGuard } from "../address-guard.ts";
 import type { GuardedFetch } from "../guarded-fetch.ts";
-import { type Ask, claimAsks, endAsk, hasAsk, hashSecret, markReady, openWithTicket, takePlan } from "./asks.ts";
+import { type Ask, claimAsks, endAsk, hasAsk, hashSecret, markReady, openWithTicket, readAsk, takePlan } from "./asks.ts";
 import { type LoginPlan, planLogin, redeemLogin } from "./authorize.ts";
 import { type ConnectionEvent, type CredentialSource, listFormer } from "./credential-source.ts";
 import { type Connection, listConnections, readConnection, readRegistration, writeConnection, writeRegistration } from "./tables.ts";
-import type { Tokens } from "./tokens.ts";
+import { revokeToken, type Tokens } from "./tokens.ts";
 
 /** How often the database is asked, in microseconds each time, whether somebody else has changed it. */
 export const WATCH_MS = 250;
@@ -54,6 +54,8 @@ export class ConnectionDesk {
   readonly #ports: ConnectionDeskPorts;
   readonly #servers = new Map<string, ConnectableServer>();
   #epoch = -1;
+  /** A connection could not be read: the next look reads again, whatever the epoch says. */
+  #isBehind = false;
   #looking = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -73,7 +75,7 @@ export class ConnectionDesk {
   async add(server: ConnectableServer): Promise<void> {
     if (this.#servers.get(server.id) === server) return;
     this.#servers.set(server.id, server);
-    await server.source.load();
+    await this.#load(server);
   }
 
   /** Settles when nothing of it is under way any more. */
@@ -95,12 +97,14 @@ export class ConnectionDesk {
     try {
       for (const { source } of this.#servers.values()) source.tick();
       const epoch = this.#ports.store.readEpoch();
-      if (epoch === this.#epoch) return;
+      if (epoch === this.#epoch && !this.#isBehind) return;
+      this.#isBehind = false;
       await this.#readChanges();
       await this.#takeUpAsks();
       this.#epoch = epoch;
     } catch {
       // A database that can't be asked now is asked again with the next look.
+      this.#isBehind = true;
     } finally {
       this.#looking = false;
     }
@@ -108,7 +112,11 @@ export class ConnectionDesk {
 
   async #readChanges(): Promise<void> {
     const versions = new Map((await listConnections(this.#ports.store.query)).map(({ serverId, version }) => [serverId, version]));
-    for (const { id, source } of this.#servers.values()) if (source.version !== versions.get(id)) await source.load();
+    for (const server of this.#servers.values()) if (server.source.version !== versions.get(server.id)) await this.#load(server);
+  }
+
+  async #load({ source }: ConnectableServer): Promise<void> {
+    if (!(await source.load())) this.#isBehind = true;
   }
 
   async #takeUpAsks(): Promise<void> {
@@ -191,17 +199,24 @@ export class ConnectionDesk {
     }
     const redeemed = await redeemLogin(taken.plan, parameters, server.fetch, now());
     if (redeemed.ok) {
-      await this.#connect(server, taken.ask, taken.plan, redeemed.value);
-      return { ok: true, words: `The gateway is signed in to ${server.name}.` };
+      if (await this.#connect(server, taken.ask, taken.plan, redeemed.value)) {
+        return { ok: true, words: `The gateway is signed in to ${server.name}.` };
+      }
+      // Nobody wants it any more: what was given is given back.
+      const { refresh, access } = redeemed.value;
+      void revokeToken(taken.plan.terms, refresh ?? access, refresh === undefined ? "access_token" : "refresh_token", server.fetch);
+      return { ok: false, words: `The gateway is not signed in to ${server.name}: it was called off meanwhile.` };
     }
     const message = describe(redeemed.failures);
     await this.#end(taken.ask, server, message);
     return { ok: false, words: `The gateway is not signed in to ${server.name}. ${message}` };
   }
 
-  async #connect(server: ConnectableServer, ask: Ask, plan: LoginPlan, tokens: Tokens): Promise<void> {
+  /** False: the ask was ended while the code was redeemed. */
+  async #connect(server: ConnectableServer, ask: Ask, plan: LoginPlan, tokens: Tokens): Promise<boolean> {
     const { store, openKeyring, now, record, tell } = this.#ports;
-    await store.write(async (batch) => {
+    const isWanted = await store.write(async (batch) => {
+      if ((await readAsk(batch, ask.id))?.state !== "redeeming") return false;
       const keyring = await openKeyring(batch);
       const before = await readConnection(batch, keyring, server.id);
       const nowMs = now();
@@ -227,9 +242,12 @@ export class ConnectionDesk {
       await endAsk(batch, ask.id, "done", "");
       const detail = { issuer: connection.issuer, scopes: plan.terms.scopes.join(" ") };
       record(batch, server.name, { action: "connection.made", actor: ask.askedBy, detail });
+      return true;
     });
-    await server.source.load();
+    if (!isWanted) return false;
+    await this.#load(server);
     tell("info", "connection.made", `\`${server.name}\` is connected.`);
+    return true;
   }
 }
 

@@ -89,6 +89,7 @@ export class CredentialSource {
   #failures = 0;
   #scopesAtMs = 0;
   #renewing: Promise<void> | undefined;
+  #isUnread = false;
   #closed = false;
   /** Searched for even where another process has thrown them away. */
   readonly #known = new BoundedMap<string, number>(MAX_KNOWN_SECRETS);
@@ -124,15 +125,20 @@ export class CredentialSource {
     return nowMs < this.#retryAtMs ? { kind: "absent", reason: "unavailable" } : { kind: "stale" };
   }
 
-  /** Reads the row again, as another process may have changed it. Never rejects. */
-  async load(): Promise<void> {
+  /** Reads the row again, as another process may have changed it; false: it could not be asked for. Never rejects. */
+  async load(): Promise<boolean> {
     try {
       const { store, openKeyring, serverId } = this.#ports;
       const read = await store.write(async (batch) => await readConnection(batch, await openKeyring(batch), serverId));
+      this.#isUnread = false;
       if (read.ok) this.#adopt(read.value);
       else this.#ports.tell("error", "connection.unreadable", read.failures.map(({ message }) => message).join(" "));
+      return true;
     } catch {
-      this.#ports.tell("warn", "connection.unread", "A connection could not be read; what was known of it stays.");
+      // It is tried again and again, and told once.
+      if (!this.#isUnread) this.#ports.tell("warn", "connection.unread", "A connection could not be read; what was known of it stays.");
+      this.#isUnread = true;
+      return false;
     }
   }
 
@@ -234,7 +240,8 @@ export class CredentialSource {
     if (kept === "changed") {
       // Taken away or made anew meanwhile: what came now is nobody's, and is given back.
       if (result.ok) void revokeToken(row.secrets.terms, result.tokens.refresh ?? result.tokens.access, "refresh_token", fetch);
-      return await this.load();
+      await this.load();
+      return;
     }
     this.#adopt(kept);
     if (result.ok) {
