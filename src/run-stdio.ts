@@ -137,6 +137,7 @@ function createRunAccess(folder: DataFolder, grant: GrantRecord, policy: { reado
       return version;
     },
     findGrant: () => ({ grant }),
+    readGrant: async () => grant,
     findPolicy: () => policy.current,
     hasChanged,
     isCurrent: async () => true,

@@ -3,7 +3,7 @@
  * administrators decide. A change by anybody, in this process or another, holds from the next look.
  */
 
-import type { GrantRecord } from "../identity/grant.ts";
+import { type GrantRecord, readGrant } from "../identity/grant.ts";
 import type { FoundGrant, GrantIndex } from "../identity/grant-index.ts";
 import type { ActivePolicy, RevisionIndex } from "../revision/revision-index.ts";
 import { readGeneration } from "../store/generation.ts";
@@ -23,6 +23,8 @@ export interface Access {
   /** Rises with every change that `look` noticed. */
   readonly version: number;
   findGrant(bearer: string, nowMs: number): FoundGrant | Promise<FoundGrant>;
+  /** The grant itself, whichever bearer it is asked with. */
+  readGrant(label: string): Promise<GrantRecord | undefined>;
   findPolicy(name: string): ActivePolicy | undefined | Promise<ActivePolicy | undefined>;
   /** In a transaction: whether administrators have decided anything since that look. */
   hasChanged(batch: Batch, since: Look): Promise<boolean>;
@@ -66,6 +68,7 @@ export function createAccess(store: Store, grants: GrantIndex, revisions: Revisi
       return version;
     },
     findGrant: (bearer, nowMs) => grants.find(bearer, nowMs),
+    readGrant: (label) => readGrant(store.query, label),
     findPolicy: (name) => revisions.activePolicy(name),
     hasChanged,
     async isCurrent(grant, since, bearer, server) {

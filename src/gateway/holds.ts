@@ -1,7 +1,10 @@
 /**
  * What is held open for a grant: streams, sessions, waiting calls. A grant that ends, takes what it holds with it within a
- * second, though nobody asks for anything; so does a server that is taken from its grant.
+ * second, though nobody asks for anything; so does a server that is taken from its grant. A stream ends with the bearer that
+ * opened it; a call that waits for its client's return outlives one that the issuer has replaced.
  */
+import { type GrantRecord, stateOfGrant } from "../identity/grant.ts";
+import type { FoundGrant } from "../identity/grant-index.ts";
 import type { Access } from "./access.ts";
 import type { SessionTable } from "./session.ts";
 
@@ -12,6 +15,8 @@ export interface Hold {
   readonly grantId: string;
   /** The one server that it is about; undefined: all of the grant's. */
   readonly server: string | undefined;
+  /** It is the grant's rather than this bearer's, up to a time. */
+  readonly lasting?: { readonly label: string; readonly untilMs: number } | undefined;
   close(): void;
 }
 
@@ -38,10 +43,16 @@ export class HoldTable {
     for (const [bearer, holds] of bearers) {
       const found = await access.findGrant(bearer, nowMs);
       for (const hold of holds) {
-        const isOwn = found.grant?.id === hold.grantId;
-        if (isOwn && (hold.server === undefined || found.grant?.servers.has(hold.server) === true)) continue;
+        const { lasting } = hold;
+        const isOver = lasting !== undefined && nowMs >= lasting.untilMs;
+        // The token alone may have had its time: of a person who logs in, the next one is for the same grant.
+        const asksGrant =
+          lasting !== undefined && !isOver && found.grant === undefined && found.label === undefined && PASSING.has(found.reason);
+        const grant = asksGrant ? await findLasting(access, lasting.label, nowMs) : found.grant;
+        const isOwn = grant?.id === hold.grantId && (hold.server === undefined || grant.servers.has(hold.server));
+        if (isOwn && !isOver) continue;
         this.#holds.delete(hold);
-        hold.close();
+        if (!isOver) hold.close();
       }
     }
   }
@@ -50,6 +61,14 @@ export class HoldTable {
     for (const hold of this.#holds) hold.close();
     this.#holds.clear();
   }
+}
+
+/** The bearer's matter, and not its grant's: only one of an issuer has a time of its own. */
+const PASSING: ReadonlySet<FoundGrant["reason"]> = new Set(["expired", "unavailable"]);
+
+async function findLasting(access: Access, label: string, nowMs: number): Promise<GrantRecord | undefined> {
+  const grant = await access.readGrant(label);
+  return grant && stateOfGrant(grant, nowMs) === "current" ? grant : undefined;
 }
 
 /** Looks at what is held, a few times a second; gives a stopper. */

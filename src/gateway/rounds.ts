@@ -28,6 +28,8 @@ const SUM_CHARACTERS = 8;
 interface WaitingRound extends OpenRounds {
   readonly bond: string;
   readonly expiresMs: number;
+  /** Nobody waits for its return any more. */
+  readonly release: () => void;
 }
 
 /** The sum tells a state that was changed on its way from one whose time is over. That it is good, the table says alone. */
@@ -41,12 +43,12 @@ function isDamaged(state: string): boolean {
 }
 
 export class RoundTable {
-  readonly #waiting = new BoundedMap<string, WaitingRound>(MAX_OPEN_ROUNDS);
+  readonly #waiting = new BoundedMap<string, WaitingRound>(MAX_OPEN_ROUNDS, (_state, { release }) => release());
 
   /** What the client is to bring back. */
-  open(bond: string, rounds: OpenRounds, nowMs: number): string {
+  open(bond: string, rounds: OpenRounds, nowMs: number, release: () => void = () => undefined): string {
     const state = writeState(randomBytes(STATE_BYTES).toString("base64url"));
-    this.#waiting.set(state, { ...rounds, bond, expiresMs: nowMs + ROUND_LIFE_MS });
+    this.#waiting.set(state, { ...rounds, bond, expiresMs: nowMs + ROUND_LIFE_MS, release });
     return state;
   }
 
@@ -56,6 +58,7 @@ export class RoundTable {
     const waiting = this.#waiting.get(round.requestState);
     if (!waiting || waiting.bond !== bond || nowMs >= waiting.expiresMs) return isDamaged(round.requestState) ? "damaged" : undefined;
     this.#waiting.delete(round.requestState);
+    waiting.release();
     return waiting;
   }
 }
@@ -87,7 +90,8 @@ export async function sealRound(desk: Desk, exchange: Exchange, bytes: Buffer, a
     reservation: exchange.reservation,
     firstExchange: exchange.rounds?.firstExchange ?? exchange.id,
   };
-  const own = desk.rounds.open(bondOf(grant.id, endpoint.id, request), rounds, desk.clock.now());
+  const nowMs = desk.clock.now();
+  const own = desk.rounds.open(bondOf(grant.id, endpoint.id, request), rounds, nowMs, holdRound(desk, exchange, nowMs));
   const edits = planModernEdits(desk, exchange, answer, bytes);
   const message = writeEditedResult(request.id, answer, bytes, {
     ...edits,
@@ -95,6 +99,17 @@ export async function sealRound(desk: Desk, exchange: Exchange, bytes: Buffer, a
   });
   const detail = asked.methods.length === 0 ? undefined : describeRound(desk, asked.methods, asked.all);
   return { outcome: "ok", status: 200, code: "input_required", goesOn: true, message, detail };
+}
+
+/** What waits at the server for the client's return ends with the grant. */
+function holdRound(desk: Desk, { bearer, grant, endpoint }: Exchange, nowMs: number): () => void {
+  return desk.holds.add({
+    bearer,
+    grantId: grant.id,
+    server: endpoint.name,
+    lasting: { label: grant.label, untilMs: nowMs + ROUND_LIFE_MS },
+    close: () => endpoint.upstream.endOwner?.(grant.id),
+  });
 }
 
 interface RoundAsks {

@@ -20,6 +20,7 @@ export function createAuthorizedUpstream(upstream: HttpUpstream, source: Credent
     get waiting() {
       return upstream.waiting;
     },
+    endOwner: (owner) => upstream.endOwner?.(owner),
     close: () => upstream.close(),
   };
 }

@@ -78,6 +78,11 @@ export function createBridgedUpstream(options: BridgedOptions): HttpUpstream {
     get waiting() {
       return server.waiting;
     },
+    endOwner(owner) {
+      legacyFront?.endOwner?.(owner);
+      modernFront?.endOwner?.(owner);
+      server.endOwner?.(owner);
+    },
     async close() {
       closed = true;
       await Promise.all([legacyFront?.close(), modernFront?.close()]);

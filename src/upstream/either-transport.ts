@@ -51,6 +51,10 @@ export function createEitherTransport(options: EitherTransportOptions): HttpUpst
     get waiting() {
       return http.waiting + (sse?.waiting ?? 0);
     },
+    endOwner(owner) {
+      sse?.endOwner?.(owner);
+      http.endOwner?.(owner);
+    },
     async close() {
       await sse?.close();
       await http.close();

@@ -92,6 +92,11 @@ export interface HttpUpstream {
   /** Requests that wait for a connection. */
   readonly waiting: number;
   /** Ends every exchange and connection. */
+  /**
+   * A grant is over: what is kept for it between its requests ends at once, what is under way may end by itself. Left out
+   * where nothing is kept.
+   */
+  endOwner?(owner: string): void;
   close(): Promise<void>;
 }
 

@@ -38,8 +38,8 @@ export interface ModernFrontOptions {
 }
 
 export interface ModernFront extends HttpUpstream {
-  /** Ends everything that is kept for one grant: its sessions, its calls, what waits for its return. */
-  endOwner(owner: string): Promise<void>;
+  /** Ends what is kept for one grant: what waits for its return, and its sessions as soon as nothing is under way in them. */
+  endOwner(owner: string): void;
   /** Sessions that are open, and calls that wait for their client. */
   readonly kept: { readonly sessions: number; readonly parked: number };
 }
@@ -182,9 +182,10 @@ export function createModernFront(options: ModernFrontOptions): ModernFront {
     get kept() {
       return { sessions: sessions.size, parked: parked.size };
     },
-    async endOwner(owner) {
+    endOwner(owner) {
       parked.end(owner);
-      await sessions.endOwner(owner);
+      sessions.endOwner(owner);
+      upstream.endOwner?.(owner);
     },
     async close() {
       isClosed = true;

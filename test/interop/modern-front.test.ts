@@ -197,7 +197,7 @@ describe("a round, between the gateway's own seal and the server's question", ()
   it("of which the front knows no more is told to start again, and is not run again", async () => {
     const before = calls("ask");
     const { requestState } = resultOf(await send("tools/call", { name: "ask", arguments: {} }));
-    await gateway.port.endOwner((await grantIds()).get("alice") ?? "");
+    gateway.port.endOwner((await grantIds()).get("alice") ?? "");
     const told = await send("tools/call", { name: "ask", arguments: {}, requestState, inputResponses: responses });
     expect(resultOf(told)).toMatchObject({ isError: true, content: [{ text: expect.stringContaining("Start it again") }] });
     expect(calls("ask")).toBe(before + 1);
@@ -272,7 +272,6 @@ describe("a grant that is revoked", () => {
     const returned = { name: "ask", arguments: {}, requestState, inputResponses: { "ask-1": { action: "decline" } } };
     expect((await send("tools/call", returned, { token: BOB })).status).toBe(401);
     expect(answers()).toBe(heard);
-    await gateway.port.endOwner((await grantIds()).get("bob") ?? "");
     await waitUntil(() => upstream.heard.some(({ text }) => text.includes("notifications/cancelled") && text.includes("nobody came back")));
   });
 });

@@ -42,6 +42,20 @@ describe("each session", () => {
     });
   });
 
+  test("ends with its owner where nothing is under way in it", async () => {
+    const rig = start();
+    await rig.open("a");
+    const busy = await rig.open("a");
+    const other = await rig.open("b");
+    const hanging = rig.call(busy, "hang", {}, undefined, "a");
+    await until(() => rig.server.pids.length === 3);
+    rig.server.endOwner?.("a");
+    await until(() => rig.server.pids.length === 2);
+    expect((await rig.call(other, "echo", {}, undefined, "b").done).status).toBe(200);
+    expect((await rig.call(busy, "echo", {}, undefined, "a").done).status).toBe(200);
+    hanging.open.cancel();
+  });
+
   test("ends with DELETE, and its process with it", async () => {
     const rig = start();
     const session = await rig.open("a");

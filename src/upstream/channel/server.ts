@@ -150,6 +150,7 @@ export function createStdioServer(options: StdioServerOptions): StdioServer {
     get pids() {
       return [...(shared.pid === undefined ? [] : [shared.pid]), ...(sessions?.pids ?? [])];
     },
+    endOwner: (owner) => sessions?.endOwner(owner),
     async close() {
       isClosed = true;
       front.close();

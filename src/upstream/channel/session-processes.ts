@@ -125,6 +125,11 @@ export class SessionProcesses {
     return answer(sink, 204);
   }
 
+  /** Ends an owner's sessions in which nothing is under way. */
+  endOwner(owner: string): void {
+    for (const session of [...this.#sessions.values()]) if (session.owner === owner && session.isIdle) this.#end(session);
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#sweep);
     for (const session of [...this.#sessions.values()]) this.#end(session);

@@ -58,6 +58,7 @@ export function createSseServer(options: SseServerOptions): HttpUpstream {
       return request.method === "DELETE" ? sessions.end(request, sink) : post(sessions, request, sink);
     },
     waiting: 0,
+    endOwner: (owner) => sessions.endOwner(owner),
     close: () => sessions.close(),
   };
 }

@@ -293,7 +293,7 @@ describe("a handle", () => {
     const mine = await call(front, "buy", { capabilities: ALL }).done;
     await call(front, "buy", { capabilities: ALL, owner: "bob" }).done;
     expect(front.kept).toEqual({ sessions: 2, parked: 2 });
-    await front.endOwner("alice");
+    front.endOwner("alice");
     expect(front.kept).toEqual({ sessions: 1, parked: 1 });
     await eventually(() => server.of("notifications/cancelled").length).toBe(1);
     expect((await comeBack(front, "buy", mine.result.requestState, { "ask-1": ACCEPT }).done).result).toMatchObject({ isError: true });
@@ -302,6 +302,23 @@ describe("a handle", () => {
     const late = call(front, "buy");
     await late.done;
     expect(late.fault).toMatchObject({ reason: "closed", sent: "not_sent" });
+  });
+
+  it("ends with its grant at once, while a call that is under way there comes to its end", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url);
+    const gate = Promise.withResolvers<void>();
+    server.plays.set("buy", (turn) => void turn.send(elicit(1)));
+    server.plays.set("slow", (turn) => void gate.promise.then(() => turn.finish('{"content":[]}')));
+    await call(front, "buy", { capabilities: ALL }).done;
+    const slow = call(front, "slow", { capabilities: ALL });
+    await eventually(() => server.of("tools/call").length).toBe(2);
+    front.endOwner("alice");
+    expect(front.kept).toEqual({ sessions: 0, parked: 0 });
+    await eventually(() => server.of("notifications/cancelled").length).toBe(1);
+    gate.resolve();
+    expect((await slow.done).result).toMatchObject({ resultType: "complete" });
+    await eventually(() => server.heard.filter(({ http }) => http === "DELETE").length).toBe(1);
   });
 
   it("is not given beyond the bounds: the server is refused instead, and the call ends as it will", async () => {
