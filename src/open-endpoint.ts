@@ -89,7 +89,13 @@ export function openEndpoint(parts: EndpointParts, id: string, config: ServerCon
         paramHeadersOf: (tool) => tools.current()?.tools.get(tool)?.paramHeaders ?? [],
         onDropped: (reason) => log.warn("server.dropped", `A message of the server ${name} was dropped: ${reason}.`),
       }),
-    createModernFront: () => createModernFront({ upstream: server, clientInfo, onToolsChanged: () => void tools.refresh() }),
+    createModernFront: () =>
+      createModernFront({
+        upstream: server,
+        clientInfo,
+        asksAlone: command?.process === "session",
+        onToolsChanged: () => void tools.refresh(),
+      }),
     now: () => clock.now(),
   });
   const endpoint: Endpoint = {

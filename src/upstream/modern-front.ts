@@ -32,6 +32,8 @@ export interface ModernFrontOptions {
   readonly upstream: HttpUpstream;
   /** Our name and version, as the server is told. */
   readonly clientInfo: ClientName;
+  /** Of what the server asks nobody can tell which of several calls it is for: each has a session for itself. */
+  readonly asksAlone?: boolean | undefined;
   /** A session of the server's said that its tools changed. */
   readonly onToolsChanged?: (() => void) | undefined;
   readonly bounds?: Partial<FrontBounds> | undefined;
@@ -53,7 +55,7 @@ export function createModernFront(options: ModernFrontOptions): ModernFront {
   const { upstream, clientInfo } = options;
   const bounds: FrontBounds = { ...DEFAULT_FRONT_BOUNDS, ...options.bounds };
   const onToolsChanged = options.onToolsChanged ?? ((): void => undefined);
-  const sessions = new SessionTable({ upstream, clientInfo, bounds, onToolsChanged });
+  const sessions = new SessionTable({ upstream, clientInfo, bounds, asksAlone: options.asksAlone ?? false, onToolsChanged });
   const parked = new ParkedCalls<Parkable>(bounds);
   let isClosed = false;
 
@@ -103,7 +105,8 @@ export function createModernFront(options: ModernFrontOptions): ModernFront {
   /** A first request: a session, and what is asked of it. */
   async function open(asked: Asked): Promise<void> {
     const { request, claim, owner, outlet } = asked;
-    const acquired = await sessions.acquire(owner, claim.clientCapabilities);
+    const mayBeAsked = ROUND_METHODS.has(request.method);
+    const acquired = await sessions.acquire(owner, claim.clientCapabilities, mayBeAsked);
     if (acquired.kind === "status") return outlet.stop(acquired.status);
     if (acquired.kind === "fault") return outlet.fault(acquired.fault);
     if (acquired.kind === "refused") {
@@ -111,7 +114,10 @@ export function createModernFront(options: ModernFrontOptions): ModernFront {
     }
     const { session } = acquired;
     await prepare(asked, session);
-    if (outlet.isOver) return session.release();
+    if (outlet.isOver) {
+      if (mayBeAsked) session.ports.onAskedOver();
+      return session.release();
+    }
     if (request.method === "server/discover") {
       outlet.answer(200, writeDiscovery(request.id, session.facts));
       return session.release();

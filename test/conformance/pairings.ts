@@ -19,6 +19,7 @@ export const PAIRINGS: readonly Pairing[] = [
   { requirement: "2025-11-25", upstream: "modern", transport: "http" },
   { requirement: "2026-07-28", upstream: "legacy", transport: "http" },
   { requirement: "2025-11-25", upstream: "legacy", transport: "stdio" },
+  { requirement: "2026-07-28", upstream: "legacy", transport: "stdio" },
 ];
 
 /** The fixture of the requirement's own era: what it passes alone, it has to pass through the gateway. */

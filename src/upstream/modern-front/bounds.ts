@@ -5,6 +5,8 @@ export const MAX_FRONT_SESSIONS = 512;
 export const MAX_FRONT_SESSIONS_PER_OWNER = 16;
 /** A session that nothing uses is ended after so long. */
 export const FRONT_SESSION_IDLE_MS: number = 10 * 60 * 1000;
+/** Calls of one grant that may be asked at the same time, where each needs a session for itself; one more is told to come back. */
+export const MAX_ASKED_CALLS_PER_OWNER = 8;
 export const OPEN_TIMEOUT_MS = 20_000;
 /** How long a word to the server that has no answer may take, and the end of a session. */
 export const TELL_TIMEOUT_MS = 5_000;
@@ -58,6 +60,7 @@ export const MAX_REMEMBERED_VISITS = 256;
 export interface FrontBounds {
   readonly sessions: number;
   readonly sessionsPerOwner: number;
+  readonly askedCallsPerOwner: number;
   readonly sessionIdleMs: number;
   readonly openTimeoutMs: number;
   readonly streamWaitMs: number;
@@ -73,6 +76,7 @@ export interface FrontBounds {
 export const DEFAULT_FRONT_BOUNDS: FrontBounds = {
   sessions: MAX_FRONT_SESSIONS,
   sessionsPerOwner: MAX_FRONT_SESSIONS_PER_OWNER,
+  askedCallsPerOwner: MAX_ASKED_CALLS_PER_OWNER,
   sessionIdleMs: FRONT_SESSION_IDLE_MS,
   openTimeoutMs: OPEN_TIMEOUT_MS,
   streamWaitMs: STREAM_WAIT_MS,

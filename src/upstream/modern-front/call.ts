@@ -311,6 +311,7 @@ export class LegacyCall implements Parkable {
     clearTimeout(this.#gathering);
     clearTimeout(this.#retry);
     this.session.calls.delete(this.id);
+    if (ROUND_METHODS.has(this.method)) this.session.ports.onAskedOver();
     this.session.release();
   }
 }

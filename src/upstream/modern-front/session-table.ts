@@ -1,6 +1,7 @@
 /**
  * The sessions of one server, by grant and declared capabilities: never shared between grants, bounded, and ended when
- * nobody has used them for a while. Whoever asks for one that is just being opened waits for it.
+ * nobody has used them for a while. Whoever asks for one that is just being opened waits for it. Where a server can't say
+ * which call a question is for, a call that may be asked has a session without another such call.
  */
 import { hash } from "node:crypto";
 import { printCanonicalJson } from "../../kernel/canonical-json.ts";
@@ -15,17 +16,22 @@ export type Acquired = { readonly kind: "session"; readonly session: LegacySessi
 
 interface Place {
   readonly owner: string;
+  /** A call is under way in it that may be asked. */
+  isAsked: boolean;
   opening: Promise<Acquired> | undefined;
   session: LegacySession | undefined;
   idle: NodeJS.Timeout | undefined;
 }
 
+const CROWDED: UpstreamFault = { reason: "busy", sent: "not_sent", detail: "too many calls that may be asked are under way" };
 const BUSY: UpstreamFault = { reason: "busy", sent: "not_sent", detail: "too many sessions are in use" };
 
 export interface TableOptions {
   readonly upstream: HttpUpstream;
   readonly clientInfo: ClientName;
   readonly bounds: FrontBounds;
+  /** A session's questions name no call. */
+  readonly asksAlone: boolean;
   readonly onToolsChanged: () => void;
 }
 
@@ -42,25 +48,38 @@ export class SessionTable {
     return this.#places.size;
   }
 
-  async acquire(owner: string, capabilities: JsonObject): Promise<Acquired> {
+  /** `mayBeAsked`: for a call whose client may be asked something. */
+  async acquire(owner: string, capabilities: JsonObject, mayBeAsked = false): Promise<Acquired> {
     const declared = declareCapabilities(capabilities);
-    const key = `${owner} ${hash("sha256", printCanonicalJson(declared), "hex")}`;
+    const asksAlone = mayBeAsked && this.#options.asksAlone && Object.keys(declared).length > 0;
+    const key = this.#chooseKey(owner, `${owner} ${hash("sha256", printCanonicalJson(declared), "hex")}`, asksAlone);
+    if (key === undefined) return { kind: "fault", fault: CROWDED };
     let place = this.#places.get(key);
     if (place) {
       this.#places.delete(key);
       this.#places.set(key, place);
     } else {
       if (!this.#makeRoom(owner)) return { kind: "fault", fault: BUSY };
-      place = { owner, opening: undefined, session: undefined, idle: undefined };
+      place = { owner, isAsked: false, opening: undefined, session: undefined, idle: undefined };
       this.#places.set(key, place);
       place.opening = this.#open(key, place, declared);
     }
+    if (asksAlone) place.isAsked = true;
     const acquired = (await place.opening) as Acquired;
     if (acquired.kind === "session") {
       clearTimeout(place.idle);
       acquired.session.hold();
     }
     return acquired;
+  }
+
+  /** Of the sessions that would do the first, or the first where nobody is asked; undefined: too many are asked. */
+  #chooseKey(owner: string, first: string, asksAlone: boolean): string | undefined {
+    if (!asksAlone) return first;
+    let asked = 0;
+    for (const place of this.#places.values()) if (place.owner === owner && place.isAsked) asked++;
+    if (asked >= this.#options.bounds.askedCallsPerOwner) return undefined;
+    for (let count = 1, key = first; ; key = `${first} ${++count}`) if (this.#places.get(key)?.isAsked !== true) return key;
   }
 
   async #open(key: string, place: Place, declared: JsonObject): Promise<Acquired> {
@@ -76,6 +95,9 @@ export class SessionTable {
       upstream,
       bounds,
       onToolsChanged: this.#options.onToolsChanged,
+      onAskedOver() {
+        place.isAsked = false;
+      },
       onIdle: (session) => this.#rest(key, session),
       onGone: (session) => this.drop(session),
     };

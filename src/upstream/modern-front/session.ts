@@ -40,6 +40,8 @@ export interface SessionPorts {
   readonly upstream: HttpUpstream;
   readonly bounds: FrontBounds;
   onToolsChanged(): void;
+  /** A call that may be asked is over, or was never begun. */
+  onAskedOver(): void;
   /** Nothing uses it any more. */
   onIdle(session: LegacySession): void;
   /** The server does not know it any more. */

@@ -8,9 +8,10 @@ import { openUpstream } from "../loopback-server.ts";
 
 export const ALL = { elicitation: { form: {}, url: {} }, sampling: { tools: {} }, roots: {} };
 
-export function openFront(url: string, bounds: Partial<FrontBounds> = {}, onToolsChanged?: () => void): ModernFront {
+export function openFront(url: string, bounds: Partial<FrontBounds> = {}, onToolsChanged?: () => void, asksAlone = false): ModernFront {
   const clientInfo = { name: "sallyport", version: "1.2.3" };
-  const front = createModernFront({ upstream: openUpstream(url), clientInfo, bounds: { resumeWaitMs: 100, ...bounds }, onToolsChanged });
+  const upstream = openUpstream(url);
+  const front = createModernFront({ upstream, clientInfo, bounds: { resumeWaitMs: 100, ...bounds }, onToolsChanged, asksAlone });
   onTestFinished(() => front.close());
   return front;
 }

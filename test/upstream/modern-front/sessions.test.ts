@@ -16,6 +16,47 @@ function echoes(server: Scripted): void {
   });
 }
 
+describe("a session whose questions name no call", () => {
+  const elicit = '{"jsonrpc":"2.0","id":1,"method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object"}}}';
+
+  it("has one call alone that may be asked, and so may every such call, up to the bound", async () => {
+    const server = await startScripted();
+    const front = openFront(server.url, { askedCallsPerOwner: 2 }, undefined, true);
+    server.plays.set("buy", async (turn) => {
+      turn.send(elicit);
+      await eventually(() => server.replies().length).toBeGreaterThan(0);
+      turn.finish('{"content":[]}');
+    });
+    echoes(server);
+    const both = [call(front, "buy", { capabilities: ALL }), call(front, "buy", { capabilities: ALL })];
+    const [mine, other] = await Promise.all(both.map(({ done }) => done));
+    expect(new Set(usedBy(server)).size).toBe(2);
+    const third = call(front, "buy", { capabilities: ALL });
+    await third.done;
+    expect(third.fault).toMatchObject({ reason: "busy", sent: "not_sent" });
+    // Neither another grant nor what can't be asked is kept waiting.
+    expect((await call(front, "a").done).result).toMatchObject({ resultType: "complete" });
+    expect((await call(front, "a", { capabilities: ALL, owner: "bob" }).done).result).toMatchObject({ resultType: "complete" });
+    const opened = server.of("initialize").length;
+    for (const { result } of [mine, other]) {
+      const back = comeBack(front, "buy", result.requestState, { "ask-1": { action: "decline" } });
+      expect((await back.done).result).toMatchObject({ resultType: "complete" });
+    }
+    // Their sessions are free again.
+    const next = [call(front, "a", { capabilities: ALL }), call(front, "a", { capabilities: ALL })];
+    for (const one of next) expect((await one.done).result).toMatchObject({ resultType: "complete" });
+    expect(server.of("initialize")).toHaveLength(opened);
+  });
+
+  it("is shared by calls of clients that can't be asked", async () => {
+    const server = await startScripted();
+    echoes(server);
+    const front = openFront(server.url, {}, undefined, true);
+    await Promise.all([1, 2, 3].map(() => call(front, "a").done));
+    expect(server.of("initialize")).toHaveLength(1);
+  });
+});
+
 describe("a session", () => {
   it("is one for a grant and what its client declares, opened once for all who wait", async () => {
     const server = await startScripted();
