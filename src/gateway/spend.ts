@@ -11,6 +11,7 @@ import type { Batch } from "../store/store.ts";
 import type { Desk } from "./desk.ts";
 import { type Exchange, type Stopped, stop } from "./exchange.ts";
 import { appendDenial, appendIntent } from "./record.ts";
+import { claimRound } from "./rounds.ts";
 
 /** What the transaction found: go on, stop, or ask again because something was changed meanwhile. */
 export type Spent = "passed" | "stale" | Stopped;
@@ -39,6 +40,11 @@ export async function spend(desk: Desk, exchange: Exchange, permission: Permissi
 
 async function spendIn(desk: Desk, batch: Batch, exchange: Exchange, permission: Permission): Promise<Spent> {
   if (await desk.access.hasChanged(batch, exchange.look)) return "stale";
+  // A round that somebody has gone on with is over: what comes with it again is a new call, and judged as one.
+  if (exchange.rounds && !(await claimRound(batch, exchange.rounds, desk.clock.now()))) {
+    exchange.rounds = undefined;
+    return "stale";
+  }
   const { charges, approval } = permission;
   const counted = charges.length > 0 && exchange.rounds === undefined;
   if (counted || approval) {
