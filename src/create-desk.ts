@@ -7,13 +7,14 @@ import { ChangeTable } from "./gateway/changes.ts";
 import type { Desk } from "./gateway/desk.ts";
 import { Health } from "./gateway/health.ts";
 import { HoldTable } from "./gateway/holds.ts";
-import { RoundTable } from "./gateway/rounds.ts";
+import { createRoundSeal } from "./gateway/rounds.ts";
 import { SessionTable } from "./gateway/session.ts";
+import { createSessionSeal } from "./gateway/session-seal.ts";
 import { PromptNames } from "./gateway/several/cut-names.ts";
 import { SseTable } from "./gateway/sse-face.ts";
 import type { Log } from "./observe/log.ts";
 import { Meter } from "./observe/meter.ts";
-import { ARGUMENT_PURPOSE, CURSOR_PURPOSE } from "./vault/keys.ts";
+import { ARGUMENT_PURPOSE, CURSOR_PURPOSE, ROUND_PURPOSE, SESSION_PURPOSE } from "./vault/keys.ts";
 import { createSealer } from "./vault/seal.ts";
 import { VERSION } from "./version.ts";
 
@@ -22,6 +23,8 @@ export function createDesk(folder: DataFolder, access: Access, log: Log): Desk {
   const say = (words: string): void => log.warn("gateway", words);
   const { clock, keys } = folder;
   const health = new Health(say);
+  const sealFor = (purpose: string) => createSealer(keys.deriveKey(purpose), keys.id, randomBytes);
+  const seal = createSessionSeal(sealFor(SESSION_PURPOSE), randomBytes);
   return {
     organisation: folder.organisation,
     version: VERSION,
@@ -30,15 +33,16 @@ export function createDesk(folder: DataFolder, access: Access, log: Log): Desk {
     limits: folder.limits,
     audit: folder.audit,
     access,
-    rounds: new RoundTable(),
-    sessions: new SessionTable(),
+    rounds: createRoundSeal(sealFor(ROUND_PURPOSE), randomBytes),
+    sessions: new SessionTable(seal),
+    seal,
     sse: new SseTable(),
     holds: new HoldTable(),
     active: new ActiveCount(),
     meter: new Meter(),
     health,
     changes: new ChangeTable({ access, health, now: () => clock.now() }),
-    cursors: createSealer(keys.deriveKey(CURSOR_PURPOSE), keys.id, randomBytes),
+    cursors: sealFor(CURSOR_PURPOSE),
     promptNames: new PromptNames(),
     argumentKey: createSecretKey(keys.deriveKey(ARGUMENT_PURPOSE)),
     say,

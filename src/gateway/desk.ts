@@ -18,9 +18,10 @@ import type { ChangeTable } from "./changes.ts";
 import type { Health } from "./health.ts";
 import type { HoldTable } from "./holds.ts";
 import type { ResultCaps } from "./result-caps.ts";
-import type { RoundTable } from "./rounds.ts";
+import type { RoundSeal } from "./rounds.ts";
 import type { ServedTools } from "./served-tools.ts";
 import type { SessionTable } from "./session.ts";
+import type { SessionSeal } from "./session-seal.ts";
 import type { PromptNames } from "./several/cut-names.ts";
 import type { SseTable } from "./sse-face.ts";
 
@@ -59,8 +60,10 @@ export interface Desk {
   readonly limits: Limits;
   readonly audit: Audit;
   readonly access: Access;
-  readonly rounds: RoundTable;
+  readonly rounds: RoundSeal;
   readonly sessions: SessionTable;
+  /** What the ids of sessions hold. */
+  readonly seal: SessionSeal;
   readonly sse: SseTable;
   readonly holds: HoldTable;
   readonly active: ActiveCount;

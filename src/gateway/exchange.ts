@@ -19,6 +19,8 @@ import type { Session } from "./session.ts";
 
 /** How a call of several rounds goes on: what the first round has already done for it. */
 export interface OpenRounds {
+  /** Good for one use. */
+  readonly name: string;
   readonly upstreamState: string | undefined;
   readonly reservation: Reservation | undefined;
   readonly firstExchange: string;

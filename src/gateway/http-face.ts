@@ -15,6 +15,7 @@ import { passNotification, passResponse, recordRefusal } from "./one-way.ts";
 import { openExchange, prepare, renew, underWay } from "./open-exchange.ts";
 import { pass } from "./pipeline.ts";
 import { writeChallenge } from "./protected-resource.ts";
+import { withRecall } from "./recall-session.ts";
 import { receive } from "./receive.ts";
 import { route } from "./route.ts";
 import { createSseChannel, hearServer, openSse, opensSse, readConnectionId } from "./sse-face.ts";
@@ -102,7 +103,8 @@ async function servePost(
   const session = connection?.session;
   const rawHeaders = session ? [...request.rawHeaders, "mcp-session-id", session.id] : request.rawHeaders;
   if (message.kind === "response") return await passResponse(desk, who, message, rawHeaders, (status) => endOneWay(response, status));
-  const routed = route(desk, who, message, rawHeaders);
+  const tried = route(desk, who, message, rawHeaders);
+  const routed = isRefusal(tried) ? await withRecall(desk, who, rawHeaders, tried, () => route(desk, who, message, rawHeaders)) : tried;
   if (isRefusal(routed)) {
     if (message.kind === "request" || routed.code !== ERROR_CODES.methodNotFound)
       return await refuseMessage(desk, who, routed, request, response);

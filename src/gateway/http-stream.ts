@@ -11,7 +11,9 @@ import { attachResponse, createSessionStream } from "./http-channel.ts";
 import { sendProblem } from "./http-face.ts";
 import type { Identified } from "./identify.ts";
 import { listenUpstream } from "./listen-upstream.ts";
+import { recallSession } from "./recall-session.ts";
 import { type Session, sessionHeaders } from "./session.ts";
+import { recordEnd } from "./session-seal.ts";
 import { readEventId } from "./stream.ts";
 import { tellChanges } from "./tell-changes.ts";
 
@@ -20,7 +22,12 @@ export const STREAM_LINGER_MS = 60_000;
 export const DELETE_TIMEOUT_MS = 5_000;
 
 /** The session that a GET or DELETE is about; where there is none, that has been answered. */
-export function findHttpSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Session | undefined {
+export async function findHttpSession(
+  desk: Desk,
+  who: Identified,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<Session | undefined> {
   const headers = readMcpHeaders(request.rawHeaders);
   if (headers.version !== undefined && isModernRevision(headers.version)) {
     sendProblem(response, 405, { allow: "POST" });
@@ -31,7 +38,9 @@ export function findHttpSession(desk: Desk, who: Identified, request: IncomingMe
     sendProblem(response, request.method === "GET" ? 405 : 400, request.method === "GET" ? { allow: "POST" } : {});
     return undefined;
   }
-  const session = desk.sessions.find(headers.session, who.grant.id, who.endpoint.id, desk.clock.now());
+  const session =
+    desk.sessions.find(headers.session, who.grant.id, who.endpoint.id, desk.clock.now()) ??
+    (await recallSession(desk, who, request.rawHeaders));
   if (!session) sendProblem(response, 404);
   return session;
 }
@@ -44,7 +53,7 @@ export async function openHttpStream(
   response: ServerResponse,
   listen: (session: Session) => void = (session) => openListening(desk, who, session, response),
 ): Promise<void> {
-  const session = findHttpSession(desk, who, request, response);
+  const session = await findHttpSession(desk, who, request, response);
   if (!session) return;
   const { lastEventId } = readMcpHeaders(request.rawHeaders);
   const { bearer, grant, endpoint } = who;
@@ -102,7 +111,7 @@ function openListening(desk: Desk, who: Identified, session: Session, response: 
 }
 
 export async function endHttpSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const session = findHttpSession(desk, who, request, response);
+  const session = await findHttpSession(desk, who, request, response);
   if (!session) return;
   await endSession(desk, session);
   response.writeHead(204).end();
@@ -123,6 +132,7 @@ export async function endSession(desk: Desk, session: Session): Promise<void> {
         method: "DELETE",
         decision: "allow",
       });
+      await recordEnd(batch, session.id, desk.clock.now());
     })
     .catch(() => undefined);
   await new Promise<void>((resolve) => {

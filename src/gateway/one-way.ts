@@ -12,6 +12,7 @@ import { writeRelayed, writeRelayedResponse } from "../mcp/rewrite.ts";
 import type { AnswerSink } from "../upstream/http-upstream.ts";
 import type { Desk } from "./desk.ts";
 import type { Identified } from "./identify.ts";
+import { type Recaller, recallSession } from "./recall-session.ts";
 import type { Routed } from "./route.ts";
 import { type Passage, type Session, sessionHeaders } from "./session.ts";
 import { wordsOf } from "./spend.ts";
@@ -131,14 +132,17 @@ function findCancelled(session: Session | undefined, message: Notification): Pas
 
 export async function passResponse(
   desk: Desk,
-  who: Who,
+  who: Recaller,
   message: Response,
   rawHeaders: readonly string[],
   end: (status: number) => void,
 ): Promise<void> {
   const headers = readMcpHeaders(rawHeaders);
   const session =
-    headers.session === undefined ? undefined : desk.sessions.find(headers.session, who.grant.id, who.endpoint.id, desk.clock.now());
+    headers.session === undefined
+      ? undefined
+      : (desk.sessions.find(headers.session, who.grant.id, who.endpoint.id, desk.clock.now()) ??
+        (await recallSession(desk, who, rawHeaders)));
   if (!session) return end(headers.session === undefined ? 400 : 404);
   await passResponseTo(desk, who, session, message, end);
 }

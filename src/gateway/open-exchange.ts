@@ -30,7 +30,7 @@ export function openExchange(
   const round = claim.era === "modern" ? readRound(request) : undefined;
   if (round && "code" in round) return round;
   const bond = round && bondOf(who.grant.id, who.endpoint.id, request);
-  const rounds = round && bond !== undefined ? desk.rounds.take(round, bond, desk.clock.now()) : undefined;
+  const rounds = round && bond !== undefined ? desk.rounds.read(round, bond, desk.clock.now()) : undefined;
   if (rounds === "damaged") return refuseParams(request.id, "Invalid params: `requestState` is not as it was given", "round_state");
   return {
     id: createExchangeId(desk),

@@ -2,7 +2,7 @@
  * Calls of several rounds: the gateway's own `requestState` stands for the server's, is good for one use by the same
  * grant for the same request, and expires. A round takes no limit again; the chain is settled when it ends.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import { printCanonicalJson } from "../kernel/canonical-json.ts";
 import { createJsonObject, isJsonObject, type Json, type JsonObject, printJson, readMember } from "../kernel/json.ts";
@@ -12,6 +12,9 @@ import { ROUND_METHODS } from "../mcp/methods.ts";
 import { asData } from "../mcp/refusal.ts";
 import { readAnswerMember, writeEditedResult } from "../mcp/relay.ts";
 import type { Round } from "../mcp/subject.ts";
+import { useOnce } from "../store/once.ts";
+import type { Batch } from "../store/store.ts";
+import type { Sealer } from "../vault/seal.ts";
 import { ASK_WORDS, type AskFault, type AskKind, findAskKind, judgeAsk, MAX_OPEN_ASKS } from "./asks.ts";
 import type { Desk } from "./desk.ts";
 import { planModernEdits } from "./edit-modern.ts";
@@ -19,48 +22,68 @@ import type { Exchange, OpenRounds } from "./exchange.ts";
 import { type Inspected, inspectFault, writeUnavailable } from "./inspect.ts";
 import { countAsk, digestAsk } from "./record-ask.ts";
 
+/** Rounds of this process whose grants are watched. */
 export const MAX_OPEN_ROUNDS = 20_000;
 export const ROUND_LIFE_MS: number = 15 * 60 * 1000;
-const STATE_BYTES = 32;
+/** What a server may keep in its state for the call to be continued. */
+export const MAX_STATE_CHARACTERS: number = 256 * 1024;
+const STATE_BYTES = 18;
+const NAME_CHARACTERS = 24;
 const STATE_MARK = "r1.";
-const SUM_CHARACTERS = 8;
 
-interface WaitingRound extends OpenRounds {
+/** What the state holds, sealed. */
+interface SealedRound extends OpenRounds {
   readonly bond: string;
   readonly expiresMs: number;
-  /** Nobody waits for its return any more. */
-  readonly release: () => void;
 }
 
-/** The sum tells a state that was changed on its way from one whose time is over. That it is good, the table says alone. */
-function writeState(secret: string): string {
-  const sum = createHash("sha256").update(secret).digest("base64url").slice(0, SUM_CHARACTERS);
-  return `${STATE_MARK}${secret}.${sum}`;
+/** The client carries the round, so that any replica can go on with it; that it is used once, the store sees to. */
+export interface RoundSeal {
+  /** What the client is to bring back; `release` is called when somebody goes on with it here. */
+  open(bond: string, rounds: Omit<OpenRounds, "name">, nowMs: number, release?: () => void): string;
+  /** The rounds that a request continues. Undefined: it opens a new call. */
+  read(round: Round, bond: string, nowMs: number): OpenRounds | "damaged" | undefined;
+  /** In the transaction that lets it go on: false where it was gone on with before, here or elsewhere. */
+  claim(batch: Batch, rounds: OpenRounds, nowMs: number): Promise<boolean>;
 }
 
-function isDamaged(state: string): boolean {
-  return state.startsWith(STATE_MARK) && state !== writeState(state.slice(STATE_MARK.length, -SUM_CHARACTERS - 1));
-}
+const digestBond = (bond: string): string => createHash("sha256").update(bond).digest("base64url");
 
-export class RoundTable {
-  readonly #waiting = new BoundedMap<string, WaitingRound>(MAX_OPEN_ROUNDS, (_state, { release }) => release());
+/** Amounts are whole numbers of any size, which JSON has no form for. */
+const printSealed = (value: SealedRound): string =>
+  JSON.stringify(value, (_key, member: unknown) => (typeof member === "bigint" ? { $big: String(member) } : member));
 
-  /** What the client is to bring back. */
-  open(bond: string, rounds: OpenRounds, nowMs: number, release: () => void = () => undefined): string {
-    const state = writeState(randomBytes(STATE_BYTES).toString("base64url"));
-    this.#waiting.set(state, { ...rounds, bond, expiresMs: nowMs + ROUND_LIFE_MS, release });
-    return state;
-  }
+const readSealed = (text: string): SealedRound =>
+  JSON.parse(text, (_key, member: unknown) => {
+    const isBig = typeof member === "object" && member !== null && "$big" in member;
+    return isBig ? BigInt((member as { $big: string }).$big) : member;
+  }) as SealedRound;
 
-  /** The rounds that a request continues; used up by asking. Undefined: it opens a new call. */
-  take(round: Round, bond: string, nowMs: number): OpenRounds | "damaged" | undefined {
-    if (round.requestState === undefined) return undefined;
-    const waiting = this.#waiting.get(round.requestState);
-    if (!waiting || waiting.bond !== bond || nowMs >= waiting.expiresMs) return isDamaged(round.requestState) ? "damaged" : undefined;
-    this.#waiting.delete(round.requestState);
-    waiting.release();
-    return waiting;
-  }
+export function createRoundSeal(sealer: Sealer, randomBytes: (size: number) => Uint8Array): RoundSeal {
+  const placeOf = (name: string) => ({ table: "round", column: "state", row: name });
+  const waiting = new BoundedMap<string, () => void>(MAX_OPEN_ROUNDS, (_name, release) => release());
+  return {
+    open(bond, rounds, nowMs, release) {
+      const name = Buffer.from(randomBytes(STATE_BYTES)).toString("base64url");
+      const sealed = { ...rounds, name, bond: digestBond(bond), expiresMs: nowMs + ROUND_LIFE_MS };
+      if (release) waiting.set(name, release);
+      return `${STATE_MARK}${name}.${sealer.seal(printSealed(sealed), placeOf(name))}`;
+    },
+    read({ requestState }, bond, nowMs) {
+      if (requestState === undefined || !requestState.startsWith(STATE_MARK)) return undefined;
+      const name = requestState.slice(STATE_MARK.length, STATE_MARK.length + NAME_CHARACTERS);
+      const opened = sealer.open(requestState.slice(STATE_MARK.length + NAME_CHARACTERS + 1), placeOf(name));
+      if (!opened.ok) return "damaged";
+      const round = readSealed(opened.value);
+      return round.bond === digestBond(bond) && nowMs < round.expiresMs ? round : undefined;
+    },
+    async claim(batch, { name }, nowMs) {
+      const release = waiting.get(name);
+      waiting.delete(name);
+      release?.();
+      return await useOnce(batch, `round/${name}`, nowMs, nowMs + ROUND_LIFE_MS);
+    },
+  };
 }
 
 /** Binds a round to its grant, server, method and everything it asks for. */
@@ -79,6 +102,7 @@ export async function sealRound(desk: Desk, exchange: Exchange, bytes: Buffer, a
   if (claim.era !== "modern" || !ROUND_METHODS.has(request.method) || (state !== undefined && typeof state !== "string")) {
     return inspectFault(exchange, "invalid_answer", "unknown");
   }
+  if (state !== undefined && state.length > MAX_STATE_CHARACTERS) return inspectFault(exchange, "too_large", "unknown");
   const asked = judgeRound(exchange, readAnswerMember(answer, bytes, "inputRequests"));
   if ("fault" in asked) {
     countAsk(desk, endpoint, asked.kind, asked.fault);

@@ -1,12 +1,13 @@
 /**
  * Protocol sessions of the legacy era, ours: an id that only its grant and server can use, mapped to the upstream's.
- * Kept in memory and bounded; a session that is gone answers 404, and the client starts a new one.
+ * Kept in memory and bounded; one that is not here may be recalled from what its id holds (`recall-session.ts`), and one
+ * that is gone answers 404, and the client starts a new one.
  */
-import { randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import { isRevision, LATEST_LEGACY, type Revision } from "../mcp/revisions.ts";
 import type { Endpoint } from "./desk.ts";
+import type { SessionSeal } from "./session-seal.ts";
 import type { EventStream } from "./stream.ts";
 
 export const MAX_SESSIONS = 20_000;
@@ -15,7 +16,6 @@ export const MAX_STREAMS_PER_SESSION = 64;
 export const MAX_REQUESTS_IN_FLIGHT_PER_SESSION = 512;
 export const MAX_OPEN_ASKS_PER_SESSION = 128;
 export const SESSION_IDLE_MS: number = 24 * 60 * 60 * 1000;
-const SESSION_ID_BYTES = 32;
 
 /** A request that is under way: how to end it from outside. */
 export interface Passage {
@@ -123,18 +123,24 @@ export function revisionOf(session: Session): Revision {
 export class SessionTable {
   readonly #sessions = new Map<string, Session>();
   readonly #byGrant = new Map<string, Set<Session>>();
-  readonly #onEnd: (session: Session) => void;
+  readonly #seal: SessionSeal;
 
-  constructor(onEnd: (session: Session) => void = () => undefined) {
-    this.#onEnd = onEnd;
+  constructor(seal: SessionSeal) {
+    this.#seal = seal;
   }
 
   get size(): number {
     return this.#sessions.size;
   }
 
-  create(seed: SessionSeed): Session {
-    const session = createSession(seed, randomBytes(SESSION_ID_BYTES).toString("base64url"));
+  /** `opening`: the client's `initialize`, where another process needs it to go on. */
+  create(seed: SessionSeed, opening?: string): Session {
+    return this.recall(seed, this.#seal.write(seed, opening));
+  }
+
+  /** A session under the id that it has. */
+  recall(seed: SessionSeed, id: string): Session {
+    const session = createSession(seed, id);
     this.#makeRoom(seed.grantId);
     this.#sessions.set(session.id, session);
     const mates = this.#byGrant.get(seed.grantId) ?? new Set();
@@ -163,7 +169,6 @@ export class SessionTable {
     session.closers.clear();
     for (const [, stream] of session.streams) stream.end();
     session.streams.clear();
-    this.#onEnd(session);
   }
 
   endIdle(nowMs: number): void {

@@ -39,6 +39,11 @@ export async function spend(desk: Desk, exchange: Exchange, permission: Permissi
 
 async function spendIn(desk: Desk, batch: Batch, exchange: Exchange, permission: Permission): Promise<Spent> {
   if (await desk.access.hasChanged(batch, exchange.look)) return "stale";
+  // A round that somebody has gone on with is over: what comes with it again is a new call, and judged as one.
+  if (exchange.rounds && !(await desk.rounds.claim(batch, exchange.rounds, desk.clock.now()))) {
+    exchange.rounds = undefined;
+    return "stale";
+  }
   const { charges, approval } = permission;
   const counted = charges.length > 0 && exchange.rounds === undefined;
   if (counted || approval) {

@@ -13,6 +13,7 @@ import { generationMigrations } from "./generation.ts";
 import { BUSY_SLICE_MS, GroupWriter } from "./group-writer.ts";
 import { leaseMigrations } from "./lease.ts";
 import { migrate } from "./migrate.ts";
+import { onceMigrations } from "./once.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { isBusy, toStoreError } from "./sqlite-failure.ts";
 import type { Batch, Migrations, Store } from "./store.ts";
@@ -128,7 +129,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const connection = await insist(busyTimeoutMs, open(false));
     opened.push(connection);
     const writer = new GroupWriter(connection, { busyTimeoutMs, isInPlace: watchPlace(file), onBug: options.onBug ?? throwLater });
-    await writer.write((batch) => migrate(batch, [generationMigrations, leaseMigrations, ...options.migrations], options.clock.now()));
+    await writer.write((batch) =>
+      migrate(batch, [generationMigrations, leaseMigrations, onceMigrations, ...options.migrations], options.clock.now()),
+    );
     const reader = await insist(busyTimeoutMs, open(true));
     opened.push(reader);
     return new SqliteStore(connection, reader, writer);

@@ -15,6 +15,10 @@ export const TOKEN_PURPOSE = "token";
 export const ARGUMENT_PURPOSE = "argument";
 /** Cursors of lists that several servers make up. */
 export const CURSOR_PURPOSE = "cursor";
+/** What the ids of protocol sessions hold. */
+export const SESSION_PURPOSE = "session";
+/** The state of calls of several rounds. */
+export const ROUND_PURPOSE = "round";
 const PURPOSE = /^[a-z][a-z0-9-]{0,31}$/;
 
 export type KeySource = { readonly masterKey: string } | { readonly keyFile: string };

@@ -62,16 +62,19 @@ async function initialize(asking: Asking): Promise<OwnAnswer | Refusal> {
   if (isRefusal(said)) return said;
   const protocolVersion = chooseLegacyRevision(said.protocolVersion);
   const { name, version } = said.clientInfo;
-  const session = desk.sessions.create({
-    grantId: who.grant.id,
-    serverId: ALL.id,
-    upstreamSession: "",
-    protocolVersion,
-    upstreamVersion: protocolVersion,
-    client: { ...(typeof name === "string" ? { name } : {}), ...(typeof version === "string" ? { version } : {}) },
-    nowMs: desk.clock.now(),
-    endpoint: ALL,
-  });
+  const session = desk.sessions.create(
+    {
+      grantId: who.grant.id,
+      serverId: ALL.id,
+      upstreamSession: "",
+      protocolVersion,
+      upstreamVersion: protocolVersion,
+      client: { ...(typeof name === "string" ? { name } : {}), ...(typeof version === "string" ? { version } : {}) },
+      nowMs: desk.clock.now(),
+      endpoint: ALL,
+    },
+    request.source.text,
+  );
   rememberOpening(session, request, who.bearer);
   const introduced = await Promise.all(
     who.endpoints.map(async (endpoint): Promise<Introduced | undefined> => {

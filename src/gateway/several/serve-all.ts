@@ -13,9 +13,11 @@ import { endOneWay, type HttpFace, refuseMessage, sendProblem, turnAway } from "
 import { endSession, findHttpSession, openHttpStream } from "../http-stream.ts";
 import { type Identified, identifyAll } from "../identify.ts";
 import { recordEntry, recordRefusal } from "../one-way.ts";
+import { withRecall } from "../recall-session.ts";
 import { receive } from "../receive.ts";
 import { type Routed, route } from "../route.ts";
 import { MAX_REQUESTS_IN_FLIGHT_PER_SESSION } from "../session.ts";
+import { recordEnd } from "../session-seal.ts";
 import { type Asking, type Everybody, passTo } from "./asking.ts";
 import { findTarget, type NoTarget, type Target } from "./find-target.ts";
 import { LIST_KINDS, listAll } from "./list-all.ts";
@@ -49,9 +51,10 @@ export async function serveAll(face: HttpFace, request: IncomingMessage, respons
 }
 
 async function endAll({ desk }: HttpFace, who: All, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const session = findHttpSession(desk, who, request, response);
+  const session = await findHttpSession(desk, who, request, response);
   if (!session) return;
   const parts = openParts(session);
+  await desk.store.write((batch) => recordEnd(batch, session.id, desk.clock.now()));
   desk.sessions.end(session);
   await Promise.all(parts.map((part) => endSession(desk, part.session)));
   response.writeHead(204).end();
@@ -67,7 +70,10 @@ async function servePost(face: HttpFace, who: All, request: IncomingMessage, res
   }
   if (isRefusal(message)) return await refuseMessage(desk, who, message, request, response);
   if (message.kind === "response") return await passResponseFromAll(desk, who, message, request.rawHeaders, end);
-  const routed = route(desk, who, message, request.rawHeaders);
+  const tried = route(desk, who, message, request.rawHeaders);
+  const routed = isRefusal(tried)
+    ? await withRecall(desk, who, request.rawHeaders, tried, () => route(desk, who, message, request.rawHeaders))
+    : tried;
   if (isRefusal(routed)) {
     if (message.kind === "request" || routed.code !== ERROR_CODES.methodNotFound)
       return await refuseMessage(desk, who, routed, request, response);
