@@ -11,6 +11,7 @@ const SLOW = [
   "e2e",
   "gateway",
   "bench",
+  "deploy",
   "samples",
   "docs/pages.test.ts",
   "store/open-store.test.ts",

@@ -3,10 +3,14 @@
  * Sallyport.
  */
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 
 export interface Program {
   readonly name: string;
+  /** One, or several with a space between. */
   readonly debianPackage: string;
+  /** What else of the packages has to be there. */
+  readonly file?: string;
   /** The suites that need it, in words. */
   readonly suites: string;
 }
@@ -16,6 +20,13 @@ const PROGRAMS: readonly Program[] = [
   { name: "wrk", debianPackage: "wrk", suites: "the run of the bench (test/bench)" },
   { name: "curl", debianPackage: "curl", suites: "the commands that README and docs show (test/docs)" },
   { name: "dash", debianPackage: "dash", suites: "the shell referee of shell_commands_in (test/policy/operators)" },
+  {
+    name: "go",
+    debianPackage: "golang-go golang-github-masterminds-sprig-dev",
+    file: "/usr/share/gocode/src/github.com/Masterminds/sprig/functions.go",
+    suites: "the templates of the Helm chart (test/deploy)",
+  },
+  { name: "systemd-analyze", debianPackage: "systemd", suites: "the systemd unit (test/deploy)" },
 ];
 
 export function hasProgram(name: string): boolean {
@@ -23,11 +34,15 @@ export function hasProgram(name: string): boolean {
   return spawnSync("sh", ["-c", `command -v ${name}`], { env: { PATH: paths } }).status === 0;
 }
 
+function isHere({ name, file }: Program): boolean {
+  return hasProgram(name) && (file === undefined || existsSync(file));
+}
+
 /** Installs what is missing, with progress, and gives what could not be had. */
 export function ensurePrograms(): Program[] {
-  const missing = PROGRAMS.filter((program) => !hasProgram(program.name));
+  const missing = PROGRAMS.filter((program) => !isHere(program));
   if (missing.length === 0) return [];
-  const packages = missing.map((program) => program.debianPackage);
+  const packages = missing.flatMap((program) => program.debianPackage.split(" "));
   const root = process.getuid?.() === 0;
   if (root && hasProgram("apt-get")) {
     process.stdout.write(`Installing for the tests: ${packages.join(", ")}\n`);
@@ -37,5 +52,5 @@ export function ensurePrograms(): Program[] {
   } else {
     process.stdout.write(`Not here: ${packages.join(", ")}; they can't be installed without root and apt-get.\n`);
   }
-  return missing.filter((program) => !hasProgram(program.name));
+  return missing.filter((program) => !isHere(program));
 }
