@@ -100,10 +100,11 @@ export async function passNotification(
   // Over HTTP a modern client has nothing to notify: closing the stream is its cancel.
   if (claim.era === "modern") return end(202);
   if (isClosed(who, message)) return end(202);
+  const passage = findCancelled(session, message);
   const body = writeNotificationFor(session, message);
+  if (passage?.upstreamId === undefined) passage?.cancel();
   if (!body) return end(202);
   if (!(await recordMessage(desk, who, session, message.method))) return end(503);
-  const passage = findCancelled(session, message);
   if (passage) setTimeout(() => passage.cancel(), CANCEL_GRACE_MS).unref();
   await tell(who, body, headersOf(session, revision));
   end(202);
@@ -118,7 +119,8 @@ export function isClosed(who: Pick<Identified, "endpoint">, message: Notificatio
 export function writeNotificationFor(session: Session | undefined, message: Notification): Buffer | undefined {
   if (message.method !== "notifications/cancelled") return writeRelayed(message);
   const passage = findCancelled(session, message);
-  return passage && writeRelayed(message, { set: { requestId: passage.upstreamId } });
+  if (passage?.upstreamId === undefined) return undefined;
+  return writeRelayed(message, { set: { requestId: passage.upstreamId } });
 }
 
 /** A request is known to the server by our id. Without a session nobody can tell whose request it was. */

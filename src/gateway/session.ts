@@ -19,11 +19,26 @@ const SESSION_ID_BYTES = 32;
 
 /** A request that is under way: how to end it from outside. */
 export interface Passage {
-  /** Our id of the request towards the upstream. */
-  readonly upstreamId: number;
+  /** Our id of the request towards the upstream; undefined: it has not been sent. */
+  readonly upstreamId: number | undefined;
   readonly method: string;
-  /** Ends the wait for its answer. */
+  /** Ends the wait for its answer; what has not been sent is not sent any more. */
   cancel(): void;
+}
+
+/** A request that is judged and not sent yet. */
+export class Admitted implements Passage {
+  readonly upstreamId = undefined;
+  readonly method: string;
+  isCancelled = false;
+
+  constructor(method: string) {
+    this.method = method;
+  }
+
+  cancel(): void {
+    this.isCancelled = true;
+  }
 }
 
 /** A request that the server asked of the client. */
