@@ -12,7 +12,7 @@ import { type FaultCase, toolOf } from "./cases.ts";
 import { startHostileServer, startHostileSseServer } from "./http-servers.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const STDIO_SERVER = fileURLToPath(new URL("./stdio-server.ts", import.meta.url));
+const STDIO_SERVER = fileURLToPath(new URL("./children/stdio-server.ts", import.meta.url));
 const TOKEN = "token-of-the-fault-rig-0001";
 const START_TIMEOUT_MS = 60_000;
 const RECOVERY_TIMEOUT_MS = 60_000;

@@ -1,8 +1,8 @@
 /** The hostile server as a process: every case on its standard output. */
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { findCase, type Mouth } from "./cases.ts";
-import { answer } from "./http-servers.ts";
+import { findCase, type Mouth } from "../cases.ts";
+import { answer } from "../http-servers.ts";
 
 function createLineMouth(id: string): Mouth {
   return {
