@@ -13,7 +13,7 @@ import type { AnswerSink } from "../upstream/http-upstream.ts";
 import type { Desk } from "./desk.ts";
 import type { Identified } from "./identify.ts";
 import type { Routed } from "./route.ts";
-import { type Passage, type Session, sessionHeaders } from "./session.ts";
+import { messageHeaders, type Passage, type Session } from "./session.ts";
 import { wordsOf } from "./spend.ts";
 
 type Who = Pick<Identified, "grant" | "endpoint">;
@@ -78,14 +78,6 @@ export async function tell({ endpoint, grant }: Who, body: Buffer, headers: Reco
   });
 }
 
-export function headersOf(session: Session | undefined, revision: string): Record<string, string> {
-  return {
-    "content-type": "application/json",
-    accept: "application/json, text/event-stream",
-    ...(session ? sessionHeaders(session) : { "mcp-protocol-version": revision }),
-  };
-}
-
 /** A request that was cancelled may still have its answer, for the two can cross; after this nobody waits for it. */
 export const CANCEL_GRACE_MS = 2_000;
 
@@ -106,7 +98,7 @@ export async function passNotification(
   if (!body) return end(202);
   if (!(await recordMessage(desk, who, session, message.method))) return end(503);
   if (passage) setTimeout(() => passage.cancel(), CANCEL_GRACE_MS).unref();
-  await tell(who, body, headersOf(session, revision));
+  await tell(who, body, messageHeaders(session ?? revision));
   end(202);
 }
 
@@ -158,6 +150,6 @@ export async function passResponseTo(
   session.asks.delete(message.id.value as string);
   if (!(await recordMessage(desk, who, session, asked.method))) return end(503);
   const body = writeRelayedResponse(message, { raw: asked.raw, value: asked.raw });
-  await tell(who, body, headersOf(session, session.protocolVersion));
+  await tell(who, body, messageHeaders(session));
   end(202);
 }

@@ -86,11 +86,22 @@ export interface Session {
 /** Since this revision a session's requests name it in a header; what knew no header may stumble over one. */
 const NAMED_SINCE = "2025-03-26";
 
+type SessionAtServer = Pick<Session, "upstreamSession" | "upstreamVersion">;
+
 /** The headers by which a server knows a session of ours. */
-export function sessionHeaders({ upstreamSession, upstreamVersion }: Session): Record<string, string> {
+export function sessionHeaders({ upstreamSession, upstreamVersion }: SessionAtServer): Record<string, string> {
   return {
     ...(upstreamVersion < NAMED_SINCE ? {} : { "mcp-protocol-version": upstreamVersion }),
     ...(upstreamSession === "" ? {} : { "mcp-session-id": upstreamSession }),
+  };
+}
+
+/** The headers of a message to a server; without a session there is the revision alone. */
+export function messageHeaders(of: SessionAtServer | string): Record<string, string> {
+  return {
+    "content-type": "application/json",
+    accept: "application/json, text/event-stream",
+    ...(typeof of === "string" ? { "mcp-protocol-version": of } : sessionHeaders(of)),
   };
 }
 

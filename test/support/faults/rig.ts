@@ -175,7 +175,7 @@ function startProcess(folder: string, file: string): GatewayChild {
   let idleMiB = 0;
   const timer = setTimeout(() => started.reject(new Error(`the gateway did not start:\n${said}`)), START_TIMEOUT_MS);
   const hear = (text: Buffer): void => {
-    said = `${said}${text}`.slice(-16_384);
+    said = `${said}${text}`.slice(-4096);
     const found = /gateway\s+(http:\/\/127\.0\.0\.1:\d+)/.exec(said)?.[1];
     if (found === undefined || url !== "") return;
     url = found;
