@@ -61,7 +61,9 @@ beforeAll(async () => {
   const names = Object.keys(servers);
   gateway = await startGateway({
     servers,
-    policies: Object.fromEntries(names.map((name) => [name, { server: name, document: { version: "1", default: "allow", hide: ["secret"] } }])),
+    policies: Object.fromEntries(
+      names.map((name) => [name, { server: name, document: { version: "1", default: "allow", hide: ["secret"] } }]),
+    ),
     grants: { alice: { servers: Object.fromEntries(names.map((name) => [name, name])), token: ALICE } },
   });
   url = new URL(`${gateway.app.url}/mcp`);
