@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { type Answer, DEFAULT_ANSWER_LIMIT_BYTES, type ErrorAnswer, peekAnswerId, type ResultAnswer, skimAnswer } from "../mcp/answer.ts";
+import { GatheredBody } from "../mcp/gathered-body.ts";
 import { type SseItem, SseParser } from "../mcp/sse.ts";
 import type { AnswerSink, OpenExchange, UpstreamFault } from "../upstream/http-upstream.ts";
 
@@ -45,7 +46,7 @@ function isForUs(answer: ResultAnswer | ErrorAnswer, upstreamId: number): boolea
 export class AnswerRelay implements AnswerSink {
   readonly #ports: RelayPorts;
   readonly #limits: { readonly limitBytes: number; readonly maxDepth?: number };
-  #chunks: Buffer[] = [];
+  readonly #body = new GatheredBody();
   #bytes = 0;
   #mode: "json" | "events" | "none" = "none";
   #status = 0;
@@ -84,11 +85,12 @@ export class AnswerRelay implements AnswerSink {
     if (this.#mode === "none") return true;
     this.#bytes += chunk.length;
     if (this.#bytes > this.#limits.limitBytes) {
+      this.#body.clear();
       this.#fail("too_large");
       this.open?.cancel();
       return true;
     }
-    this.#chunks.push(chunk);
+    this.#body.append(chunk);
     return true;
   }
 
@@ -100,8 +102,7 @@ export class AnswerRelay implements AnswerSink {
       return;
     }
     if (this.#mode === "json") {
-      const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
-      this.#chunks = [];
+      const bytes = this.#body.take();
       if (this.#take(bytes, skimAnswer(bytes, this.#limits)) && this.#arrived) return;
     }
     if (this.#status >= 200 && this.#status < 300 && this.#ports.upstreamId === undefined) return this.#arrive({ kind: "accepted" });

@@ -21,7 +21,7 @@ import { openSessionOf } from "./open-session.ts";
 import { capsOf, startCallClock } from "./result-caps.ts";
 import { resumeUpstream } from "./resume-upstream.ts";
 import { relayServerMessage } from "./server-messages.ts";
-import { sessionHeaders } from "./session.ts";
+import { Admitted, sessionHeaders } from "./session.ts";
 import type { AnswerStream } from "./stream.ts";
 import { tellListen } from "./tell-changes.ts";
 
@@ -135,6 +135,11 @@ export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promi
       relay.open?.cancel();
     };
     const clock = caps.timeoutMs === undefined ? undefined : startCallClock(caps.timeoutMs, late);
+    const admitted = session?.inFlight.get(key);
+    if (admitted instanceof Admitted && admitted.isCancelled) {
+      arrive({ kind: "fault", code: "cancelled", sent: "not_sent", status: undefined });
+      return;
+    }
     session?.inFlight.set(key, { upstreamId, method: request.method, cancel });
     exchange.sentAt = performance.now();
     relay.open = endpoint.upstream.exchange({ method: "POST", body, headers, owner: exchange.grant.id, stream: stays }, relay);

@@ -18,7 +18,7 @@ import { writeChallenge } from "./protected-resource.ts";
 import { withRecall } from "./recall-session.ts";
 import { receive } from "./receive.ts";
 import { route } from "./route.ts";
-import { createSseChannel, hearServer, openSse, opensSse, readConnectionId } from "./sse-face.ts";
+import { awaitOn, createSseChannel, hearServer, openSse, opensSse, readConnectionId } from "./sse-face.ts";
 
 export interface HttpFace {
   readonly desk: Desk;
@@ -115,7 +115,7 @@ async function servePost(
   if (connection && routed.claim.era === "modern") return await refuseMessage(desk, who, refuseModern(message), request, response);
   if (message.kind === "notification") {
     await passNotification(desk, who, routed, message, (status) => endOneWay(response, status));
-    if (connection && message.method === "notifications/initialized") hearServer(desk, connection);
+    if (connection && message.method === "notifications/initialized") hearServer(desk, who, connection);
     return;
   }
   const exchange = openExchange(desk, who, routed, message, rawHeaders, startedAt);
@@ -125,16 +125,19 @@ async function servePost(
   const channel = connection
     ? createSseChannel(desk, who, connection)
     : new HttpChannel(desk, request, response, routed.session, { bearer: who.bearer, grantId: who.grant.id, server: who.endpoint.name });
-  await underWay(
-    desk,
-    exchange,
-    async () => await pass(desk, exchange, channel, (stale) => renew(desk, stale)),
-    async (refusal) => {
-      if (!connection) return await refuseMessage(desk, who, refusal, request, response);
-      await recordRefusal(desk, who, refusal);
-      channel.answer(refusal.status, writeRefusal(refusal));
-    },
-  );
+  const passOn = async (): Promise<void> => {
+    await underWay(
+      desk,
+      exchange,
+      async () => await pass(desk, exchange, channel, (stale) => renew(desk, stale)),
+      async (refusal) => {
+        if (!connection) return await refuseMessage(desk, who, refusal, request, response);
+        await recordRefusal(desk, who, refusal);
+        channel.answer(refusal.status, writeRefusal(refusal));
+      },
+    );
+  };
+  await (connection ? awaitOn(connection, passOn) : passOn());
 }
 
 /** In the modern era who hangs up cancels, and a connection of the old transport knows no hanging up on one request. */

@@ -14,7 +14,7 @@ import type { Desk } from "./desk.ts";
 import type { Identified } from "./identify.ts";
 import { type Recaller, recallSession } from "./recall-session.ts";
 import type { Routed } from "./route.ts";
-import { type Passage, type Session, sessionHeaders } from "./session.ts";
+import { messageHeaders, type Passage, type Session } from "./session.ts";
 import { wordsOf } from "./spend.ts";
 
 type Who = Pick<Identified, "grant" | "endpoint">;
@@ -79,14 +79,6 @@ export async function tell({ endpoint, grant }: Who, body: Buffer, headers: Reco
   });
 }
 
-export function headersOf(session: Session | undefined, revision: string): Record<string, string> {
-  return {
-    "content-type": "application/json",
-    accept: "application/json, text/event-stream",
-    ...(session ? sessionHeaders(session) : { "mcp-protocol-version": revision }),
-  };
-}
-
 /** A request that was cancelled may still have its answer, for the two can cross; after this nobody waits for it. */
 export const CANCEL_GRACE_MS = 2_000;
 
@@ -101,12 +93,13 @@ export async function passNotification(
   // Over HTTP a modern client has nothing to notify: closing the stream is its cancel.
   if (claim.era === "modern") return end(202);
   if (isClosed(who, message)) return end(202);
+  const passage = findCancelled(session, message);
   const body = writeNotificationFor(session, message);
+  if (passage?.upstreamId === undefined) passage?.cancel();
   if (!body) return end(202);
   if (!(await recordMessage(desk, who, session, message.method))) return end(503);
-  const passage = findCancelled(session, message);
   if (passage) setTimeout(() => passage.cancel(), CANCEL_GRACE_MS).unref();
-  await tell(who, body, headersOf(session, revision));
+  await tell(who, body, messageHeaders(session ?? revision));
   end(202);
 }
 
@@ -119,7 +112,8 @@ export function isClosed(who: Pick<Identified, "endpoint">, message: Notificatio
 export function writeNotificationFor(session: Session | undefined, message: Notification): Buffer | undefined {
   if (message.method !== "notifications/cancelled") return writeRelayed(message);
   const passage = findCancelled(session, message);
-  return passage && writeRelayed(message, { set: { requestId: passage.upstreamId } });
+  if (passage?.upstreamId === undefined) return undefined;
+  return writeRelayed(message, { set: { requestId: passage.upstreamId } });
 }
 
 /** A request is known to the server by our id. Without a session nobody can tell whose request it was. */
@@ -160,6 +154,6 @@ export async function passResponseTo(
   session.asks.delete(message.id.value as string);
   if (!(await recordMessage(desk, who, session, asked.method))) return end(503);
   const body = writeRelayedResponse(message, { raw: asked.raw, value: asked.raw });
-  await tell(who, body, headersOf(session, session.protocolVersion));
+  await tell(who, body, messageHeaders(session));
   end(202);
 }

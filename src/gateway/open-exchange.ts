@@ -12,7 +12,7 @@ import type { Identified } from "./identify.ts";
 import { createExchangeId } from "./reply.ts";
 import { bondOf } from "./rounds.ts";
 import type { Routed } from "./route.ts";
-import { MAX_REQUESTS_IN_FLIGHT_PER_SESSION } from "./session.ts";
+import { Admitted, MAX_REQUESTS_IN_FLIGHT_PER_SESSION } from "./session.ts";
 
 export function openExchange(
   desk: Desk,
@@ -95,17 +95,23 @@ export async function underWay(
   refuseIt: (refusal: Refusal) => Promise<void>,
 ): Promise<void> {
   const { session, request, grant, subject } = exchange;
-  if (session?.inFlight.has(keyOfId(request.id))) {
+  const key = keyOfId(request.id);
+  if (session?.inFlight.has(key)) {
     return await refuseIt(refuse(ERROR_CODES.invalidRequest, 400, "Invalid Request: the id is in use", "id_in_use", request.id));
   }
   if (session && session.inFlight.size >= MAX_REQUESTS_IN_FLIGHT_PER_SESSION) return await refuseIt(refuseBusy(request));
   // A listen lasts as long as its client wants: a stop does not wait for it.
-  if (subject.kind === "listen") return await passOn();
-  if (!desk.active.begin(grant.id)) return await refuseIt(refuseBusy(request));
+  const isCounted = subject.kind !== "listen";
+  if (isCounted && !desk.active.begin(grant.id)) return await refuseIt(refuseBusy(request));
+  // Taken before anything is awaited: whoever comes next with the same id finds it in use.
+  const admitted = new Admitted(request.method);
+  session?.inFlight.set(key, admitted);
   try {
     await passOn();
   } finally {
-    desk.active.end(grant.id);
+    // Once sent it is the passage's to leave, and the id may be another request's by now.
+    if (session?.inFlight.get(key) === admitted) session.inFlight.delete(key);
+    if (isCounted) desk.active.end(grant.id);
   }
 }
 

@@ -3,6 +3,7 @@
  * refuses it answers in the protocol's words and puts on record.
  */
 import type { IncomingMessage } from "node:http";
+import { GatheredBody } from "../mcp/gathered-body.ts";
 import { DEFAULT_BODY_LIMIT_BYTES, type Message, readMessage } from "../mcp/message.ts";
 import { ERROR_CODES, type Refusal, refuse } from "../mcp/refusal.ts";
 
@@ -37,19 +38,21 @@ function tooLarge(): Refusal {
 /** The body; undefined where the client hung up before its end. */
 export function readBody(request: IncomingMessage, limit: BodyLimit): Promise<Buffer | Refusal | undefined> {
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
+    const body = new GatheredBody();
+    let isOver = false;
     const timer = setTimeout(() => finish(undefined), BODY_TIMEOUT_MS);
     const finish = (value: Buffer | Refusal | undefined): void => {
       clearTimeout(timer);
       resolve(value);
     };
     request.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= limit.bodyLimitBytes) chunks.push(chunk);
-      else finish(tooLarge());
+      if (isOver) return;
+      isOver = body.length + chunk.length > limit.bodyLimitBytes;
+      if (!isOver) return body.append(chunk);
+      body.clear();
+      finish(tooLarge());
     });
-    request.on("end", () => finish(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    request.on("end", () => finish(body.take()));
     request.on("error", () => finish(undefined));
     request.on("close", () => finish(undefined));
   });

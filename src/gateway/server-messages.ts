@@ -18,9 +18,9 @@ import { DEAF } from "../upstream/http-upstream.ts";
 import { ASK_LIFE_MS, ASK_WORDS, type AskKind, findAskKind, judgeAsk, MAX_OPEN_ASKS, SERVER_LABEL } from "./asks.ts";
 import type { Desk, Endpoint } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
-import { headersOf, ONE_WAY_TIMEOUT_MS } from "./one-way.ts";
+import { ONE_WAY_TIMEOUT_MS } from "./one-way.ts";
 import { countAsk, recordAsk } from "./record-ask.ts";
-import type { Session } from "./session.ts";
+import { messageHeaders, type Session } from "./session.ts";
 import { wordsOf } from "./spend.ts";
 import type { MessageStream } from "./stream.ts";
 
@@ -133,7 +133,7 @@ function refuseAsk({ endpoint, session, revision, grant }: Route, message: Reque
   const body = writeError(message.id, ERROR_CODES.methodNotFound, words);
   const signal = AbortSignal.timeout(ONE_WAY_TIMEOUT_MS);
   endpoint.upstream.exchange(
-    { method: "POST", body, headers: headersOf(session, revision), owner: grant?.id ?? session?.grantId, signal },
+    { method: "POST", body, headers: messageHeaders(session ?? revision), owner: grant?.id ?? session?.grantId, signal },
     DEAF,
   );
 }

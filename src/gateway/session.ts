@@ -19,11 +19,26 @@ export const SESSION_IDLE_MS: number = 24 * 60 * 60 * 1000;
 
 /** A request that is under way: how to end it from outside. */
 export interface Passage {
-  /** Our id of the request towards the upstream. */
-  readonly upstreamId: number;
+  /** Our id of the request towards the upstream; undefined: it has not been sent. */
+  readonly upstreamId: number | undefined;
   readonly method: string;
-  /** Ends the wait for its answer. */
+  /** Ends the wait for its answer; what has not been sent is not sent any more. */
   cancel(): void;
+}
+
+/** A request that is judged and not sent yet. */
+export class Admitted implements Passage {
+  readonly upstreamId = undefined;
+  readonly method: string;
+  isCancelled = false;
+
+  constructor(method: string) {
+    this.method = method;
+  }
+
+  cancel(): void {
+    this.isCancelled = true;
+  }
 }
 
 /** A request that the server asked of the client. */
@@ -71,11 +86,22 @@ export interface Session {
 /** Since this revision a session's requests name it in a header; what knew no header may stumble over one. */
 const NAMED_SINCE = "2025-03-26";
 
+type SessionAtServer = Pick<Session, "upstreamSession" | "upstreamVersion">;
+
 /** The headers by which a server knows a session of ours. */
-export function sessionHeaders({ upstreamSession, upstreamVersion }: Session): Record<string, string> {
+export function sessionHeaders({ upstreamSession, upstreamVersion }: SessionAtServer): Record<string, string> {
   return {
     ...(upstreamVersion < NAMED_SINCE ? {} : { "mcp-protocol-version": upstreamVersion }),
     ...(upstreamSession === "" ? {} : { "mcp-session-id": upstreamSession }),
+  };
+}
+
+/** The headers of a message to a server; without a session there is the revision alone. */
+export function messageHeaders(of: SessionAtServer | string): Record<string, string> {
+  return {
+    "content-type": "application/json",
+    accept: "application/json, text/event-stream",
+    ...(typeof of === "string" ? { "mcp-protocol-version": of } : sessionHeaders(of)),
   };
 }
 

@@ -16,10 +16,13 @@ import type { Identified } from "./identify.ts";
 import { listenUpstream } from "./listen-upstream.ts";
 import type { Session } from "./session.ts";
 import { type AnswerStream, EventStream } from "./stream.ts";
+import { tellChanges } from "./tell-changes.ts";
 
 export const MAX_SSE_CONNECTIONS_PER_GRANT = 256;
 /** Answers that wait for a client to read them; one that lets more wait is let go. */
 export const MAX_SSE_WAITING_BYTES: number = 64 * 1024 * 1024;
+/** What is under way when the session ends may still bring its answers for so long, and then the stream ends. */
+export const SESSION_LOST_WAIT_MS = 5_000;
 const CONNECTION_ID_BYTES = 24;
 const PARAMETER = "sessionId";
 
@@ -34,6 +37,12 @@ export interface SseConnection {
   session: Session | undefined;
   /** The session whose server is heard: once, however often its client says that it is ready. */
   heard: Session | undefined;
+  /** Requests whose answer is still to come. */
+  awaited: number;
+  /** Its session has ended, and nothing can come of it any more. */
+  isLost: boolean;
+  /** Ends what tells of the gateway's own changes. */
+  untell: (() => void) | undefined;
   /** Ends it with all that it holds, whether or not its client reads. */
   letGo(): void;
 }
@@ -56,6 +65,9 @@ export class SseTable {
       waitingBytes: 0,
       session: undefined,
       heard: undefined,
+      awaited: 0,
+      isLost: false,
+      untell: undefined,
       letGo: () => this.close(connection),
     };
     this.#connections.set(id, connection);
@@ -100,6 +112,7 @@ export function openSse(desk: Desk, who: Identified, request: IncomingMessage, r
   response.write(writeSseEvent({ event: "endpoint", data: `${path}?${PARAMETER}=${connection.id}` }));
   const leave = (): void => {
     release();
+    connection.untell?.();
     stream.end();
     desk.sse.close(connection);
     const { session } = connection;
@@ -116,20 +129,34 @@ export function openSse(desk: Desk, who: Identified, request: IncomingMessage, r
   return true;
 }
 
+function pushTo(connection: SseConnection, message: Uint8Array): boolean {
+  const { stream } = connection;
+  if (stream.push(message)) return true;
+  if (connection.waitingBytes === 0) {
+    stream.onceWritable(() => {
+      connection.waitingBytes = 0;
+    });
+  }
+  connection.waitingBytes += message.length;
+  if (connection.waitingBytes > MAX_SSE_WAITING_BYTES) connection.letGo();
+  return false;
+}
+
+/** Passes one request of a connection on; the stream of a lost session ends with the last of them. */
+export async function awaitOn(connection: SseConnection, passOn: () => Promise<void>): Promise<void> {
+  connection.awaited++;
+  try {
+    await passOn();
+  } finally {
+    connection.awaited--;
+    if (connection.isLost && connection.awaited === 0) connection.letGo();
+  }
+}
+
 /** Where the answers to what is posted go. */
 export function createSseChannel(desk: Desk, who: Identified, connection: SseConnection): Channel {
   const { stream } = connection;
-  const push = (message: Uint8Array): boolean => {
-    if (stream.push(message)) return true;
-    if (connection.waitingBytes === 0) {
-      stream.onceWritable(() => {
-        connection.waitingBytes = 0;
-      });
-    }
-    connection.waitingBytes += message.length;
-    if (connection.waitingBytes > MAX_SSE_WAITING_BYTES) connection.letGo();
-    return false;
-  };
+  const push = (message: Uint8Array): boolean => pushTo(connection, message);
   const view: AnswerStream = {
     push,
     onceWritable: (resume) => stream.onceWritable(resume),
@@ -153,14 +180,25 @@ export function createSseChannel(desk: Desk, who: Identified, connection: SseCon
 function takeSession(desk: Desk, connection: SseConnection, session: Session | undefined): void {
   const before = connection.session;
   connection.session = session;
+  session?.closers.add(() => loseSession(connection, session));
   for (const over of [before, connection.stream.ended ? session : undefined]) if (over && !over.ended) void endSession(desk, over);
 }
 
-/** From now on what the server says unasked comes on the stream too, where the server has such a stream. */
-export function hearServer(desk: Desk, connection: SseConnection): void {
+/** A client of this transport knows of no session, only of its stream: that one ends, so that the client connects anew. */
+function loseSession(connection: SseConnection, session: Session): void {
+  if (connection.session !== session || connection.stream.ended) return;
+  connection.isLost = true;
+  if (connection.awaited === 0) return connection.letGo();
+  setTimeout(() => connection.letGo(), SESSION_LOST_WAIT_MS).unref();
+}
+
+/** From now on what the server says unasked comes on the stream too, where it has such a stream, and what changes here. */
+export function hearServer(desk: Desk, who: Identified, connection: SseConnection): void {
   const { session, stream } = connection;
   if (!session || session.ended || connection.heard === session) return;
   connection.heard = session;
   const ignore = (): void => undefined;
+  const watch = { bearer: who.bearer, grantId: who.grant.id, endpointsOf: () => [session.endpoint], heedsHealth: false };
+  connection.untell ??= tellChanges(desk, watch, { push: (message) => pushTo(connection, message) });
   listenUpstream(desk, session, stream, { opened: ignore, refused: ignore, ended: ignore });
 }

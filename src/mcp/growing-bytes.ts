@@ -25,6 +25,11 @@ export class GrowingBytes {
     return Buffer.from(this.#buffer.subarray(0, Math.min(this.length, maxBytes)));
   }
 
+  /** What was gathered so far, as it stands. */
+  look(): Uint8Array {
+    return this.#buffer.subarray(0, this.length);
+  }
+
   /** Hands over what was gathered and starts anew. */
   take(): Uint8Array {
     const taken = this.#buffer.subarray(0, this.length);

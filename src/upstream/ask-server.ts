@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { isJsonObject, type Json, readMember } from "../kernel/json.ts";
 import { isJsonFault, parseStrictJson } from "../kernel/strict-json.ts";
 import { type ErrorAnswer, type ResultAnswer, skimAnswer } from "../mcp/answer.ts";
+import { GatheredBody } from "../mcp/gathered-body.ts";
 import { SseParser } from "../mcp/sse.ts";
 import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamFault } from "./http-upstream.ts";
 
@@ -62,7 +63,7 @@ class AnswerReader implements AnswerSink {
   #settled = false;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
-  readonly #chunks: Buffer[] = [];
+  readonly #body = new GatheredBody();
   #stream: SseParser | undefined;
   #others = 0;
 
@@ -85,7 +86,7 @@ class AnswerReader implements AnswerSink {
     // What a stream still says after its answer is for nobody.
     if (this.#settled) return true;
     if (this.#stream === undefined) {
-      this.#chunks.push(chunk);
+      this.#body.append(chunk);
       return true;
     }
     for (const item of this.#stream.push(chunk)) {
@@ -101,8 +102,8 @@ class AnswerReader implements AnswerSink {
   onEnd(): void {
     if (this.#settled) return;
     if (this.#stream !== undefined) this.#finishNothing("the stream ended without the answer");
-    else if (this.#chunks.length === 0) this.#finishNothing("the answer is empty");
-    else if (!this.#takeMessage(Buffer.concat(this.#chunks))) this.#finishNothing("the answer is no JSON-RPC answer to the request");
+    else if (this.#body.length === 0) this.#finishNothing("the answer is empty");
+    else if (!this.#takeMessage(this.#body.take())) this.#finishNothing("the answer is no JSON-RPC answer to the request");
   }
 
   onFault(fault: UpstreamFault): void {

@@ -5,6 +5,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { skimAnswer } from "../mcp/answer.ts";
+import { GatheredBody } from "../mcp/gathered-body.ts";
 import { SseParser } from "../mcp/sse.ts";
 import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamFault, UpstreamRequest } from "./http-upstream.ts";
 
@@ -42,8 +43,7 @@ class TrialOpening implements AnswerSink, OpenExchange {
   #open: OpenExchange | undefined;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
-  readonly #chunks: Buffer[] = [];
-  #bytes = 0;
+  readonly #body = new GatheredBody();
   #passing = false;
   /** Of a stream of events, which may stay open behind its answer. */
   #parser: SseParser | undefined;
@@ -72,9 +72,8 @@ class TrialOpening implements AnswerSink, OpenExchange {
 
   onData(chunk: Buffer): boolean {
     if (this.#passing) return this.#sink.onData(chunk);
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    if (this.#bytes > OPENING_LIMIT_BYTES || this.#bringsResult(chunk)) return this.#pass();
+    this.#body.append(chunk);
+    if (this.#body.length > OPENING_LIMIT_BYTES || this.#bringsResult(chunk)) return this.#pass();
     return true;
   }
 
@@ -107,9 +106,7 @@ class TrialOpening implements AnswerSink, OpenExchange {
   #pass(): boolean {
     this.#passing = true;
     this.#sink.onStart(this.#status, this.#headers);
-    let more = true;
-    for (const chunk of this.#chunks.splice(0)) more = this.#sink.onData(chunk) && more;
-    return more;
+    return this.#body.length === 0 || this.#sink.onData(this.#body.take());
   }
 
   /** Each chunk is read once: a server may send as many as it likes. */
@@ -121,7 +118,7 @@ class TrialOpening implements AnswerSink, OpenExchange {
 
   /** The whole of an answer that is no stream. */
   #isResult(): boolean {
-    return this.#take(this.#status === 200 && !this.#isEvents() && skimAnswer(Buffer.concat(this.#chunks)).kind === "result");
+    return this.#take(this.#status === 200 && !this.#isEvents() && skimAnswer(this.#body.look()).kind === "result");
   }
 
   #isEvents(): boolean {

@@ -132,7 +132,7 @@ test("the demo from its first start to a log that was tampered with", { timeout:
   }
   expect((await verify(tampered[0]?.[1] ?? [])).out).toContain(id);
 
-  const database = new DatabaseSync(path.join(cwd, ".sallyport", "sallyport.db"));
+  const database = new DatabaseSync(path.join(cwd, ".sallyport", "sallyport.db"), { timeout: 10_000 });
   database.exec(`update audit_entry set line = replace(line, '"limit_exceeded"', '"denied"') where line like '%${id}%'`);
   database.close();
   const verdict = await runProgram(["audit", "verify", "--json"], { cwd });

@@ -1,10 +1,14 @@
 /** What is held for a grant: ended with it, whichever way it ends, and not with a token that the issuer has replaced. */
+import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { Access } from "../../src/gateway/access.ts";
+import type { OpenRounds } from "../../src/gateway/exchange.ts";
 import { HoldTable } from "../../src/gateway/holds.ts";
-import { RoundTable } from "../../src/gateway/rounds.ts";
+import { createRoundSeal } from "../../src/gateway/rounds.ts";
 import type { GrantRecord } from "../../src/identity/grant.ts";
 import type { FoundGrant } from "../../src/identity/grant-index.ts";
+import type { Batch } from "../../src/store/store.ts";
+import { createSealer } from "../../src/vault/seal.ts";
 
 const NOW_MS = 1_000_000;
 const grant = { id: "g", label: "alice", present: true, servers: new Map([["mail", "open"]]) } as unknown as GrantRecord;
@@ -78,14 +82,26 @@ describe("what is held for a grant", () => {
 });
 
 describe("a round", () => {
-  it("lets go of what is held for it when its client comes back, and not for anybody else", () => {
-    const rounds = new RoundTable();
+  it("lets go of what is held for it when its client comes back, and not for anybody else", async () => {
+    const seal = createSealer(randomBytes(32), "k", randomBytes);
+    const rounds = createRoundSeal(seal, randomBytes);
+    const used = new Set<unknown>();
+    const batch = {
+      run: async (sql: string, [name]: readonly unknown[]) => {
+        if (!sql.startsWith("INSERT") || used.has(name)) return 0;
+        used.add(name);
+        return 1;
+      },
+    } as unknown as Batch;
     const released: string[] = [];
     const opened = { upstreamState: undefined, reservation: undefined, firstExchange: "x" };
     const requestState = rounds.open("bond", opened, NOW_MS, () => void released.push("first"));
-    expect(rounds.take({ requestState, inputResponses: undefined }, "another", NOW_MS)).toBeUndefined();
+    expect(rounds.read({ requestState, inputResponses: undefined }, "another", NOW_MS)).toBeUndefined();
+    const round = rounds.read({ requestState, inputResponses: undefined }, "bond", NOW_MS);
+    expect(round).toMatchObject({ firstExchange: "x" });
     expect(released).toEqual([]);
-    expect(rounds.take({ requestState, inputResponses: undefined }, "bond", NOW_MS)).toMatchObject(opened);
+    expect(await rounds.claim(batch, round as OpenRounds, NOW_MS)).toBe(true);
+    expect(await rounds.claim(batch, round as OpenRounds, NOW_MS)).toBe(false);
     expect(released).toEqual(["first"]);
   });
 });

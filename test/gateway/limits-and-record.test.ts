@@ -4,6 +4,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { verifyStore } from "../../src/audit/verify-store.ts";
+import { waitUntil } from "../support/gateway.ts";
 import { type Entry, type RawGateway, startGateway, TOKEN } from "../support/raw-gateway.ts";
 import { tool } from "../support/raw-upstream.ts";
 
@@ -243,7 +244,19 @@ describe("entries", () => {
 });
 
 describe("while the log can't be written", () => {
-  const database = () => new DatabaseSync(path.join(gateway.dir, "data", "sallyport.db"));
+  const database = () => new DatabaseSync(path.join(gateway.dir, "data", "sallyport.db"), { timeout: 0 });
+  /** The gateway of this very process may be writing: it goes on only while nobody waits here. */
+  const runWhenFree = async (own: DatabaseSync, sql: string): Promise<void> => {
+    await waitUntil(() => {
+      try {
+        own.exec(sql);
+        return true;
+      } catch (error) {
+        if (!/locked|busy/.test(String(error))) throw error;
+        return false;
+      }
+    });
+  };
 
   test.each([
     ["its table is gone", "alter table audit_entry rename to gone", "alter table gone rename to audit_entry"],
@@ -255,7 +268,7 @@ describe("while the log can't be written", () => {
   ])("because %s: every call is refused, nothing reaches the server, and it recovers", async (name, breaks, mends) => {
     const broken = database();
     try {
-      broken.exec(breaks);
+      await runWhenFree(broken, breaks);
       const bodies = [
         '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"c":"canary-refused"}}}',
         '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"paid","arguments":{"amount":1,"customer":"CUSTOMER"}}}'.replace(
@@ -281,7 +294,7 @@ describe("while the log can't be written", () => {
       expect(gateway.upstream.arrived).toEqual([]);
       expect(gateway.said.join("")).not.toContain("canary");
     } finally {
-      broken.exec(mends);
+      await runWhenFree(broken, mends);
       broken.close();
     }
     const pay = async (): Promise<string> => codeOf((await gateway.call("paid", `{"amount":1,"customer":"${name}"}`)).text);

@@ -52,9 +52,12 @@ describe("the page", () => {
   });
 
   test("tells quarantined tools", async () => {
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
     gateway.upstream.tools = `[${tool("good", ',"description":"other"')},${tool("added")}]`;
-    await gateway.post('{"jsonrpc":"2.0","id":1,"method":"tools/list"}');
+    // A look comes at most once a second.
+    await waitUntil(async () => {
+      await gateway.post('{"jsonrpc":"2.0","id":1,"method":"tools/list"}');
+      return lines(await page(), "sallyport_tools").includes('sallyport_tools{server="alpha",state="changed"} 1');
+    });
     const states = lines(await page(), "sallyport_tools");
     for (const [state, count] of [
       ["changed", 1],

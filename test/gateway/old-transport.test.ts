@@ -1,7 +1,7 @@
 /** Connections of 2024-11-05 whose client does what none should: what they hold at the server stays bounded and ends. */
 import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { initialize, openStream, post, type RawAnswer } from "../interop/raw-client.ts";
+import { initialize, openStream, post, type RawAnswer, type RawStream } from "../interop/raw-client.ts";
 import { waitUntil } from "../support/gateway.ts";
 import { type RawGateway, startGateway, TOKEN } from "../support/raw-gateway.ts";
 
@@ -49,6 +49,10 @@ async function open() {
   const send = (body: unknown, headers?: Record<string, string>): Promise<RawAnswer> => post(at, body, { token: TOKEN, headers });
   return { stream, send };
 }
+
+/** Everything on the stream but the word where to post. */
+const messagesOf = (stream: RawStream): Record<string, unknown>[] =>
+  stream.events.slice(1).map(({ data }) => JSON.parse(data) as Record<string, unknown>);
 
 const ended = (): unknown[] =>
   gateway.upstream.arrived.filter(({ method }) => method === "DELETE").map(({ headers }) => headers["mcp-session-id"]);
@@ -102,4 +106,45 @@ it("takes nothing of the modern era, whose listens would outlast it", async () =
   expect([answer.status, answer.messages[0]?.["error"]]).toMatchObject([400, { message: expect.stringContaining("2024-11-05") }]);
   expect(stream.events).toHaveLength(1);
   stream.cut();
+});
+
+it("ends the stream when the server has forgotten the session, after what was under way has its answer", async () => {
+  const { stream, send } = await open();
+  await send(initialize({}, "2024-11-05"));
+  await waitUntil(() => stream.events.length > 1);
+  await send(INITIALIZED);
+  let letGo: (() => void) | undefined;
+  const before = gateway.upstream.respond;
+  gateway.upstream.respond = (arrived, asked) => {
+    if (asked.method === "initialize") return before(arrived, asked);
+    if (asked.method === "tools/list") return { act: (response) => void response.writeHead(404).end() };
+    return { act: (response, _socket, id) => void (letGo = () => answer(response, id)) };
+  };
+  const answer = (response: ServerResponse, id: string): void =>
+    void response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${id},"result":{"content":[]}}`);
+  await send({ jsonrpc: "2.0", id: "slow", method: "tools/call", params: { name: "echo", arguments: {} } });
+  await waitUntil(() => letGo !== undefined);
+  await send({ jsonrpc: "2.0", id: "lost", method: "tools/list" });
+  await waitUntil(() => messagesOf(stream).some(({ id }) => id === "lost"));
+  letGo?.();
+  await stream.ended;
+  gateway.upstream.respond = before;
+  expect(messagesOf(stream).filter(({ id }) => id === "lost")).toMatchObject([{ error: { message: "Session not found" } }]);
+  expect(messagesOf(stream).filter(({ id }) => id === "slow")).toMatchObject([{ result: { content: [] } }]);
+  expect((await send({ jsonrpc: "2.0", id: 3, method: "tools/list" })).status).toBe(404);
+});
+
+it("tells what a policy changes of what its client sees", async () => {
+  const { stream, send } = await open();
+  await send(initialize({}, "2024-11-05"));
+  await waitUntil(() => stream.events.length > 1);
+  await send(INITIALIZED);
+  await waitUntil(() => gateway.upstream.arrived.some(({ method }) => method === "GET"));
+  gateway.rewriteConfig((config: { policies?: Record<string, { document: object }> }) => {
+    const document = { version: "1", default: "allow", hide: ["echo"] };
+    return { ...config, policies: { ...config.policies, "alpha-policy": { server: "alpha", document } } };
+  });
+  await waitUntil(() => messagesOf(stream).some(({ method }) => method === "notifications/tools/list_changed"));
+  stream.cut();
+  await waitUntil(() => ended().length > 0);
 });

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { listServers } from "../../src/revision/server.ts";
 import { acceptTools } from "../../src/upstream/accept-tools.ts";
+import { waitUntil } from "../support/gateway.ts";
 import { type RawGateway, startGateway } from "../support/raw-gateway.ts";
 import { tool } from "../support/raw-upstream.ts";
 
@@ -17,10 +18,18 @@ async function accept(gateway: RawGateway, names: readonly string[] | "all") {
   return await store.write((batch) => acceptTools(batch, server?.id ?? "", names, { by: "test", nowMs: Date.now() }));
 }
 
-/** Shows the gateway another list; a look comes at most once a second. */
+/** Looks of the gateway's own: they have ids that no client's request has there. */
+const looks = (gateway: RawGateway): number =>
+  gateway.upstream.calls("tools/list").filter(({ message }) => typeof message?.id === "string").length;
+
+/** Shows the gateway another list; a look comes at most once a second, and the answer to the list is told after it. */
 async function show(gateway: RawGateway, tools: string): Promise<void> {
   gateway.upstream.tools = tools;
-  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  const before = looks(gateway);
+  await waitUntil(async () => {
+    await gateway.post(LIST);
+    return looks(gateway) > before;
+  });
   await gateway.post(LIST);
 }
 

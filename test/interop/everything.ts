@@ -25,13 +25,28 @@ export async function findPort(): Promise<number> {
   });
 }
 
-export async function startEverything(): Promise<Everything> {
+/** It takes no port 0: one that is free now may be another's when it starts, and then another is tried. */
+export async function startEverything(attempts = 5): Promise<Everything> {
+  try {
+    return await startOnFreePort();
+  } catch (error) {
+    if (attempts <= 1) throw error;
+    return await startEverything(attempts - 1);
+  }
+}
+
+async function startOnFreePort(): Promise<Everything> {
   const port = await findPort();
   const child = spawn(process.execPath, [EVERYTHING, "streamableHttp"], {
     env: { PATH: process.env["PATH"] ?? "", PORT: String(port) },
     stdio: ["ignore", "ignore", "pipe"],
   });
-  await waitForLine(child, "listening");
+  try {
+    await waitForLine(child, "listening");
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
   return {
     url: `http://127.0.0.1:${port}/mcp`,
     async stop() {

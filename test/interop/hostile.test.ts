@@ -194,9 +194,9 @@ describe("a server that breaks off", () => {
       own = id;
       openEvents(response);
       const progress = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}';
-      response.write(`retry: 1\nid: e1\ndata: ${progress}\n\nid: e2\ndata: {"jsonrpc":"2.0","id":${String(id)},"res`);
-      await sleep(20);
-      response.destroy();
+      response.write(`retry: 1\nid: e1\ndata: ${progress}\n\nid: e2\ndata: {"jsonrpc":"2.0","id":${String(id)},"res`, () =>
+        response.destroy(),
+      );
     });
     upstream.plays.delete("GET");
     expect(messages).toMatchObject([{ method: "notifications/progress" }, { result: { content: [{ text: "good" }] } }]);
@@ -248,8 +248,7 @@ describe("a server that breaks off", () => {
     const stopped = Promise.withResolvers<void>();
     other.plays.set("tool", async (_asked, response) => {
       openEvents(response);
-      response.write("retry: 300\nid: e1\ndata:\n\n");
-      await sleep(20);
+      await new Promise((resolve) => response.write("retry: 300\nid: e1\ndata:\n\n", resolve));
       response.destroy();
       stopped.resolve(other.stop());
     });

@@ -1,6 +1,7 @@
 /** A legacy client by hand before a modern server by hand: judged, counted and on record as ever, and byte for byte. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type FrontGateway, startFrontGateway } from "../support/front-gateway.ts";
+import type { HttpUpstream } from "../../src/upstream/http-upstream.ts";
+import { type FrontGateway, openLegacyFront, startFrontGateway } from "../support/front-gateway.ts";
 import { waitUntil } from "../support/gateway.ts";
 import { type RawUpstream, startRawUpstream, tool } from "../support/raw-upstream.ts";
 import { call, initialize, openSession, openStream, post, type RawAnswer } from "./raw-client.ts";
@@ -9,7 +10,7 @@ const TOKEN = "token-of-alice-0000000001";
 const BOB = "token-of-bob-000000000001";
 const ASK = '{"method":"elicitation/create","params":{"mode":"form","message":"Who?","requestedSchema":{"type":"object","properties":{}}}}';
 let upstream: RawUpstream;
-let gateway: FrontGateway;
+let gateway: FrontGateway<HttpUpstream>;
 let url: URL;
 let session: string;
 
@@ -18,7 +19,8 @@ beforeAll(async () => {
     tools: `[${["echo", "dear", "shut", "refused"].map((name) => tool(name)).join(",")},${tool("odd", ',"outputSchema":{"type":"array"},"x":1.0')}]`,
   });
   gateway = await startFrontGateway({
-    servers: { raw: upstream.url },
+    server: upstream.url,
+    label: "raw",
     policy: {
       hide: ["shut"],
       tools: {
@@ -26,10 +28,10 @@ beforeAll(async () => {
         refused: { deny_if: [{ conditions: [{ path: "args.n", op: "eq", value: 1 }], on_deny: "One is refused." }] },
       },
     },
-    tokens: { alice: TOKEN, bob: BOB },
-    bounds: { sessionsPerOwner: 3 },
+    grants: { alice: TOKEN, bob: BOB },
+    open: openLegacyFront({ sessionsPerOwner: 3 }),
   });
-  url = gateway.addressOf("raw");
+  url = gateway.url;
 });
 
 afterAll(async () => {
@@ -161,7 +163,7 @@ describe("a legacy client before a modern server", () => {
     expect((await post(url, call(2, "echo"), { token: TOKEN })).messages).toMatchObject([{ id: 2, error: { code: -32_600 } }]);
     for (const version of ["2025-03-26", "2025-06-18", "2025-11-25"]) {
       const opened = await post(url, initialize({}, version), { token: TOKEN });
-      expect(opened.messages).toMatchObject([{ result: { protocolVersion: version, serverInfo: { name: "raw" } } }]);
+      expect(opened.messages).toMatchObject([{ result: { protocolVersion: version, serverInfo: { name: "behind" } } }]);
     }
     expect(upstream.calls()).toEqual([]);
   });

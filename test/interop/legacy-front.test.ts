@@ -10,7 +10,8 @@ import {
   ToolListChangedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type FrontGateway, startFrontGateway } from "../support/front-gateway.ts";
+import type { HttpUpstream } from "../../src/upstream/http-upstream.ts";
+import { type FrontGateway, openLegacyFront, startFrontGateway } from "../support/front-gateway.ts";
 import { waitUntil } from "../support/gateway.ts";
 import { type AskingServer, startAskingServer } from "./asking-server.ts";
 import { connectV1, connectV2, textOf } from "./sdk-clients.ts";
@@ -19,18 +20,19 @@ const TOKEN = "token-of-alice-0000000001";
 const ALL = { elicitation: { form: {}, url: {} }, sampling: {}, roots: { listChanged: true } };
 const ROOTS = [{ uri: "file:///srv/docs", name: "docs" }];
 let upstream: AskingServer;
-let gateway: FrontGateway;
+let gateway: FrontGateway<HttpUpstream>;
 let url: URL;
 
 beforeAll(async () => {
   upstream = await startAskingServer();
   gateway = await startFrontGateway({
-    servers: { asking: upstream.url },
+    server: upstream.url,
+    label: "asking",
     policy: { hide: ["resting"] },
-    tokens: { alice: TOKEN },
-    bounds: { handoverMs: 50, listenRetryMs: 50, listenRetryMaxMs: 100 },
+    grants: { alice: TOKEN },
+    open: openLegacyFront({ handoverMs: 50, listenRetryMs: 50, listenRetryMaxMs: 100 }),
   });
-  url = gateway.addressOf("asking");
+  url = gateway.url;
 });
 
 afterAll(async () => {
@@ -109,7 +111,7 @@ describe.each([
 ] as const)("a legacy client of the %s generation", (_generation, open) => {
   it("opens a session with what the server can do and the gateway lets through", async () => {
     const { client, session, terminate } = await open();
-    expect(client.getServerVersion()).toMatchObject({ name: "asking" });
+    expect(client.getServerVersion()).toMatchObject({ name: "behind" });
     expect(client.getServerCapabilities()).toEqual({
       tools: { listChanged: true },
       resources: { subscribe: true, listChanged: true },

@@ -2,8 +2,8 @@
 import type { Client } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createModernFront, type ModernFront } from "../../src/upstream/modern-front.ts";
+import { CLIENT_INFO, type FrontGateway, startFrontGateway } from "../support/front-gateway.ts";
 import { waitUntil } from "../support/gateway.ts";
-import { type BridgedGateway, CLIENT_INFO, startBridgedGateway } from "./bridged-gateway.ts";
 import { type Everything, startEverything } from "./everything.ts";
 import { connectV2, textOf } from "./sdk-clients.ts";
 
@@ -11,15 +11,15 @@ const ALICE = "token-of-alice-0000000001";
 const PIN = { versionNegotiation: { mode: { pin: "2026-07-28" as const } } };
 const ALL = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
 let everything: Everything;
-let gateway: BridgedGateway<ModernFront>;
+let gateway: FrontGateway<ModernFront>;
 
 beforeAll(async () => {
   everything = await startEverything();
-  gateway = await startBridgedGateway({
+  gateway = await startFrontGateway({
     server: everything.url,
-    policy: { version: "1", default: "allow" },
+    policy: {},
     grants: { alice: ALICE },
-    open: (port) => createModernFront({ upstream: port, clientInfo: CLIENT_INFO, bounds: { urlVisitWaitMs: 50 } }),
+    open: ({ upstream: port }) => createModernFront({ upstream: port, clientInfo: CLIENT_INFO, bounds: { urlVisitWaitMs: 50 } }),
   });
 });
 
@@ -93,7 +93,7 @@ describe("the reference server before a modern client", () => {
     const first = { ...open, url: "https://b.example/", errorPath: true };
     expect(JSON.stringify(await client.callTool({ name: "trigger-url-elicitation", arguments: first }))).not.toContain('"isError":true');
     expect(visited).toEqual([open.url, "https://modelcontextprotocol.io", first.url]);
-    expect(gateway.port.kept.parked).toBe(0);
+    expect(gateway.front.kept.parked).toBe(0);
     await client.close();
   });
 

@@ -2,8 +2,8 @@
 import type { Client } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createModernFront, type ModernFront } from "../../src/upstream/modern-front.ts";
+import { CLIENT_INFO, type FrontGateway, startFrontGateway } from "../support/front-gateway.ts";
 import { waitUntil } from "../support/gateway.ts";
-import { type BridgedGateway, CLIENT_INFO, startBridgedGateway } from "./bridged-gateway.ts";
 import { type LegacyServer, startLegacyServer } from "./legacy-server.ts";
 import { openStream, post, type RawAnswer } from "./raw-client.ts";
 import { connectV2, textOf } from "./sdk-clients.ts";
@@ -18,20 +18,18 @@ const ENVELOPE = {
   "io.modelcontextprotocol/clientCapabilities": ALL,
 };
 let upstream: LegacyServer;
-let gateway: BridgedGateway<ModernFront>;
+let gateway: FrontGateway<ModernFront>;
 
 beforeAll(async () => {
   upstream = await startLegacyServer();
-  gateway = await startBridgedGateway({
+  gateway = await startFrontGateway({
     server: upstream.url,
     policy: {
-      version: "1",
-      default: "allow",
       hide: ["secret"],
       tools: { sample: { limits: [{ counter: "samples", window: "hour", max: 2, scope: "grant" }] } },
     },
     grants: { alice: ALICE, bob: BOB },
-    open: (port) => createModernFront({ upstream: port, clientInfo: CLIENT_INFO }),
+    open: ({ upstream: port }) => createModernFront({ upstream: port, clientInfo: CLIENT_INFO }),
   });
 });
 
@@ -127,7 +125,7 @@ describe("a modern client before a legacy server", () => {
     expect(JSON.parse(textOf(await client.callTool({ name: "ask", arguments: { aside: true } })))).toEqual(asked);
     expect(JSON.parse(textOf(await client.callTool({ name: "sample", arguments: {} })))).toMatchObject({ model: "at most 5" });
     expect(JSON.parse(textOf(await client.callTool({ name: "roots", arguments: {} })))).toEqual({ roots: [{ uri: "file:///srv/docs" }] });
-    expect(gateway.port.kept.parked).toBe(0);
+    expect(gateway.front.kept.parked).toBe(0);
     await client.close();
   });
 
@@ -146,11 +144,11 @@ describe("a modern client before a legacy server", () => {
 
   it("serves a server that keeps no session", async () => {
     const stateless = await startLegacyServer({ stateless: true });
-    const other = await startBridgedGateway({
+    const other = await startFrontGateway({
       server: stateless.url,
-      policy: { version: "1", default: "allow" },
+      policy: {},
       grants: { alice: ALICE },
-      open: (port) => createModernFront({ upstream: port, clientInfo: CLIENT_INFO }),
+      open: ({ upstream: port }) => createModernFront({ upstream: port, clientInfo: CLIENT_INFO }),
     });
     const { client } = await connectV2(other.url, ALICE, { ...PIN, capabilities: ALL });
     expect((await client.listTools()).tools.length).toBeGreaterThan(5);
@@ -177,7 +175,7 @@ describe("a round, between the gateway's own seal and the server's question", ()
     expect(resultType).toBe("input_required");
     expect(inputRequests).toMatchObject({ "ask-1": { method: "elicitation/create", params: { message: "Your name?" } } });
     expect(first.text).not.toContain("small-upstream");
-    const parked = gateway.port.kept.parked;
+    const parked = gateway.front.kept.parked;
     const heard = answers();
     // Another grant, and another request, hold a state that is not theirs: their calls are new ones.
     const stolen = await send("tools/call", { name: "ask", arguments: {}, requestState, inputResponses: responses }, { token: BOB });
@@ -185,7 +183,7 @@ describe("a round, between the gateway's own seal and the server's question", ()
     const changed = await send("tools/call", { name: "ask", arguments: { other: 1 }, requestState, inputResponses: responses });
     expect(resultOf(changed).resultType).toBe("input_required");
     expect([calls("ask"), answers()]).toEqual([before + 3, heard]);
-    expect(gateway.port.kept.parked).toBe(parked + 2);
+    expect(gateway.front.kept.parked).toBe(parked + 2);
     const done = await send("tools/call", { name: "ask", arguments: {}, requestState, inputResponses: responses }, { id: 2 });
     expect(done.messages.at(-1)).toMatchObject({
       id: 2,
@@ -197,7 +195,7 @@ describe("a round, between the gateway's own seal and the server's question", ()
   it("of which the front knows no more is told to start again, and is not run again", async () => {
     const before = calls("ask");
     const { requestState } = resultOf(await send("tools/call", { name: "ask", arguments: {} }));
-    gateway.port.endOwner((await grantIds()).get("alice") ?? "");
+    await gateway.front.endOwner((await grantIds()).get("alice") ?? "");
     const told = await send("tools/call", { name: "ask", arguments: {}, requestState, inputResponses: responses });
     expect(resultOf(told)).toMatchObject({ isError: true, content: [{ text: expect.stringContaining("Start it again") }] });
     expect(calls("ask")).toBe(before + 1);

@@ -213,7 +213,7 @@ describe("one endpoint for several servers of 2026-07-28", () => {
         log.filter(({ method, kind, grant }) => method === "subscriptions/listen" && kind === "outcome" && grant === "bob").length === 2
       );
     };
-    await waitUntil(over, 5_000);
+    await waitUntil(over);
     expect((await post(url, { jsonrpc: "2.0", id: 1, method: "tools/list" }, { token: BOB })).status).toBe(401);
   });
 

@@ -37,7 +37,7 @@ test("sixteen processes open one fresh folder at once", { timeout: 120_000 }, as
   const file = join(folder, "fresh", "store.db");
   const ended = await Promise.all(Array.from({ length: 16 }, (_, own) => run("open-once.ts", [file, String(own)])));
   expect(ended.filter(({ code }) => code !== 0).map(({ error }) => error)).toEqual([]);
-  const database = new DatabaseSync(file);
+  const database = new DatabaseSync(file, { timeout: 5_000 });
   expect(database.prepare("SELECT count(*) AS rows FROM note").get()?.["rows"]).toBe(16);
   database.close();
 });
@@ -81,7 +81,7 @@ test("what was told as written is there after kill -9", async () => {
   await new Promise((resolve) => child.on("close", resolve));
   const told = said.split("\n").slice(0, -1).length;
   expect(told).toBeGreaterThan(50);
-  const database = new DatabaseSync(file);
+  const database = new DatabaseSync(file, { timeout: 5_000 });
   expect(Number(database.prepare("SELECT max(id) AS last FROM note").get()?.["last"])).toBeGreaterThanOrEqual(told);
   database.close();
 });

@@ -389,11 +389,11 @@ describe("streams that stay open", () => {
       if (request.method === "POST") response.end("{}");
       else response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
     });
-    const upstream = openUpstream(server.url, {}, { callConnections: 1, answerTimeoutMs: 150 });
+    const upstream = openUpstream(server.url, {}, { callConnections: 1, answerTimeoutMs: 1_000 });
     const streams = Array.from({ length: 5 }, () => createRecorder());
     for (const recorder of streams) upstream.exchange({ method: "GET", headers: { accept: "text/event-stream" }, stream: true }, recorder);
     while (streams.some((recorder) => recorder.told.status === undefined)) await pause(5);
-    await pause(400);
+    await pause(2_500);
     expect((await send(upstream, call("{}"))).ended).toBe(true);
     expect(streams.flatMap((recorder) => recorder.told.faults)).toEqual([]);
     await upstream.close();

@@ -15,7 +15,7 @@ import { DELETE_TIMEOUT_MS } from "../http-stream.ts";
 import { recordMessage, tell } from "../one-way.ts";
 import { openExchange, renew, underWay } from "../open-exchange.ts";
 import { pass } from "../pipeline.ts";
-import { revisionOf, type Session } from "../session.ts";
+import { messageHeaders, revisionOf, type Session } from "../session.ts";
 import { CollectingChannel } from "./collecting-channel.ts";
 import type { Several } from "./parts.ts";
 import type { Opened } from "./session-link.ts";
@@ -64,24 +64,19 @@ export async function openPart(desk: Desk, parent: Session, several: Several, en
     endUnused(endpoint, grant.id, opened);
     return undefined;
   }
-  await tell(who, writeNotification(INITIALIZED), headersOf(opened));
+  await tell(who, writeNotification(INITIALIZED), writeHeaders(opened));
   if (several.logLevel !== undefined && "logging" in opened.capabilities) {
-    await tell(who, writeRequest("sallyport-level", "logging/setLevel", asData({ level: several.logLevel })), headersOf(opened));
+    await tell(who, writeRequest("sallyport-level", "logging/setLevel", asData({ level: several.logLevel })), writeHeaders(opened));
   }
   return opened;
+}
+
+function writeHeaders({ revision, upstreamSession = "" }: Opened): Record<string, string> {
+  return messageHeaders({ upstreamVersion: revision, upstreamSession });
 }
 
 /** The client has gone meanwhile: nobody waits for the server to let its session go. */
 function endUnused({ upstream }: Endpoint, owner: string, opened: Opened): void {
   if (opened.upstreamSession === undefined) return;
-  upstream.exchange({ method: "DELETE", headers: headersOf(opened), owner, signal: AbortSignal.timeout(DELETE_TIMEOUT_MS) }, DEAF);
-}
-
-function headersOf(opened: Opened): Record<string, string> {
-  return {
-    "content-type": "application/json",
-    accept: "application/json, text/event-stream",
-    "mcp-protocol-version": opened.revision,
-    ...(opened.upstreamSession === undefined ? {} : { "mcp-session-id": opened.upstreamSession }),
-  };
+  upstream.exchange({ method: "DELETE", headers: writeHeaders(opened), owner, signal: AbortSignal.timeout(DELETE_TIMEOUT_MS) }, DEAF);
 }

@@ -117,7 +117,7 @@ async function serveRequest(
   const asking: Asking = { desk, who, routed, request: message, rawHeaders: request.rawHeaders, startedAt, signal: given.signal };
   const channel = new HttpChannel(desk, request, response, session, { bearer: who.bearer, grantId: who.grant.id, server: undefined });
   const key = keyOfId(message.id);
-  session?.inFlight.set(key, { upstreamId: 0, method: message.method, cancel: () => given.abort() });
+  session?.inFlight.set(key, { upstreamId: undefined, method: message.method, cancel: () => given.abort() });
   try {
     const { judgement } = method;
     if (judgement === "plain" || judgement in LIST_KINDS) {

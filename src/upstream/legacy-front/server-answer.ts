@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { DEFAULT_ANSWER_LIMIT_BYTES, type ErrorAnswer, peekAnswerId, type ResultAnswer, skimAnswer } from "../../mcp/answer.ts";
+import { GatheredBody } from "../../mcp/gathered-body.ts";
 import { type SseItem, SseParser } from "../../mcp/sse.ts";
 import type { AnswerSink, HttpUpstream, OpenExchange, UpstreamFault, UpstreamRequest } from "../http-upstream.ts";
 
@@ -42,8 +43,7 @@ export function askModernServer(upstream: HttpUpstream, request: UpstreamRequest
 
 class ServerAnswerReader implements AnswerSink {
   readonly #ports: AnswerPorts;
-  readonly #chunks: Buffer[] = [];
-  #bytes = 0;
+  readonly #body = new GatheredBody();
   #mode: "json" | "events" | "none" = "none";
   #status = 0;
   #parser: SseParser | undefined;
@@ -73,9 +73,9 @@ class ServerAnswerReader implements AnswerSink {
       for (const item of this.#parser.push(chunk)) more = this.#takeItem(item) && more;
       return more;
     }
-    this.#bytes += chunk.length;
-    if (this.#bytes <= DEFAULT_ANSWER_LIMIT_BYTES) this.#chunks.push(chunk);
+    if (this.#body.length + chunk.length <= DEFAULT_ANSWER_LIMIT_BYTES) this.#body.append(chunk);
     else {
+      this.#body.clear();
       this.#finish({ kind: "invalid" });
       this.open?.cancel();
     }
@@ -87,9 +87,7 @@ class ServerAnswerReader implements AnswerSink {
     if (this.#answered) return;
     if (this.#mode === "events") return this.#finish({ kind: "cut" });
     if (this.#mode === "none") return this.#finish({ kind: "status", status: this.#status });
-    const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
-    this.#chunks.length = 0;
-    this.#takeMessage(bytes);
+    this.#takeMessage(this.#body.take());
     // Behind an error's status may stand a body of anybody's, such as a proxy's.
     if (!this.#answered) this.#finish(this.#status < 300 ? { kind: "invalid" } : { kind: "status", status: this.#status });
   }

@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { type Answer, DEFAULT_ANSWER_LIMIT_BYTES, type InvalidAnswer, skimAnswer } from "../../mcp/answer.ts";
+import { GatheredBody } from "../../mcp/gathered-body.ts";
 import { SseParser } from "../../mcp/sse.ts";
 import type { AnswerSink, OpenExchange, UpstreamFault } from "../http-upstream.ts";
 
@@ -25,7 +26,7 @@ export interface ReaderPorts {
 export class MessageReader implements AnswerSink {
   readonly #ports: ReaderPorts;
   #kind: BodyKind = "none";
-  #chunks: Buffer[] = [];
+  readonly #body = new GatheredBody();
   #bytes = 0;
   #parser: SseParser | undefined;
   #lastEventId: string | undefined;
@@ -57,7 +58,7 @@ export class MessageReader implements AnswerSink {
     this.#lastEventId = this.lastEventId;
     this.#retryMs = this.retryMs;
     this.#parser = undefined;
-    this.#chunks = [];
+    this.#body.clear();
     this.#bytes = 0;
     const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
     this.#kind = type === "application/json" ? "json" : type === "text/event-stream" && status < 300 ? "events" : "none";
@@ -74,9 +75,7 @@ export class MessageReader implements AnswerSink {
 
   onEnd(): void {
     if (this.#kind === "json") {
-      const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
-      this.#chunks = [];
-      this.#take(bytes);
+      this.#take(this.#body.take());
     }
     this.#ports.onEnd();
   }
@@ -87,10 +86,10 @@ export class MessageReader implements AnswerSink {
 
   #gather(chunk: Buffer): void {
     if (this.#bytes <= DEFAULT_ANSWER_LIMIT_BYTES) {
-      this.#chunks.push(chunk);
+      this.#body.append(chunk);
       return;
     }
-    this.#chunks = [];
+    this.#body.clear();
     this.#kind = "none";
     this.#ports.onFault({ reason: "too_large", sent: "unknown", detail: "the answer is larger than its bound" });
     this.open?.cancel();

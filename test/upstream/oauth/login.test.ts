@@ -436,8 +436,9 @@ describe("a challenge", () => {
   });
 
   test("is read in no time, whatever blanks it holds", () => {
-    const startMs = performance.now();
+    const before = process.cpuUsage();
     for (let round = 0; round < 10; round++) readChallenge(`Bearer a=b${" ".repeat(8000)}!`);
-    expect(performance.now() - startMs).toBeLessThan(300);
+    // Its own processor time, whoever else wants the machine; quadratic reading takes many times as long.
+    expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
   });
 });
