@@ -2,7 +2,7 @@
  * GET and DELETE of the legacy era: the stream on which a server speaks unasked, coming back to a stream that broke off,
  * and the end of a session. The modern era has none of them.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HttpReply, HttpRequest } from "../http/request.ts";
 import { readMcpHeaders } from "../mcp/headers.ts";
 import { isModernRevision } from "../mcp/revisions.ts";
 import type { AnswerSink } from "../upstream/http-upstream.ts";
@@ -20,7 +20,7 @@ export const STREAM_LINGER_MS = 60_000;
 export const DELETE_TIMEOUT_MS = 5_000;
 
 /** The session that a GET or DELETE is about; where there is none, that has been answered. */
-export function findHttpSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Session | undefined {
+export function findHttpSession(desk: Desk, who: Identified, request: HttpRequest, response: HttpReply): Session | undefined {
   const headers = readMcpHeaders(request.rawHeaders);
   if (headers.version !== undefined && isModernRevision(headers.version)) {
     sendProblem(response, 405, { allow: "POST" });
@@ -40,8 +40,8 @@ export function findHttpSession(desk: Desk, who: Identified, request: IncomingMe
 export async function openHttpStream(
   desk: Desk,
   who: Identified,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpReply,
   listen: (session: Session) => void = (session) => openListening(desk, who, session, response),
 ): Promise<void> {
   const session = findHttpSession(desk, who, request, response);
@@ -68,11 +68,11 @@ export async function openHttpStream(
   listen(session);
 }
 
-function openListening(desk: Desk, who: Identified, session: Session, response: ServerResponse): void {
+function openListening(desk: Desk, who: Identified, session: Session, response: HttpReply): void {
   const stream = createSessionStream(session);
   const watch = { bearer: who.bearer, grantId: who.grant.id, endpointsOf: () => [session.endpoint], heedsHealth: false };
   const untell = tellChanges(desk, watch, stream);
-  const linger = (to: ServerResponse): void => {
+  const linger = (to: HttpReply): void => {
     to.on("close", () => {
       const leave = (): void => (stream.attached ? undefined : end());
       setTimeout(leave, STREAM_LINGER_MS).unref();
@@ -101,7 +101,7 @@ function openListening(desk: Desk, who: Identified, session: Session, response: 
   });
 }
 
-export async function endHttpSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function endHttpSession(desk: Desk, who: Identified, request: HttpRequest, response: HttpReply): Promise<void> {
   const session = findHttpSession(desk, who, request, response);
   if (!session) return;
   await endSession(desk, session);

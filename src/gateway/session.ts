@@ -2,8 +2,9 @@
  * Protocol sessions of the legacy era, ours: an id that only its grant and server can use, mapped to the upstream's.
  * Kept in memory and bounded; a session that is gone answers 404, and the client starts a new one.
  */
+
 import { randomBytes } from "node:crypto";
-import type { ServerResponse } from "node:http";
+import type { HttpReply } from "../http/request.ts";
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import { isRevision, LATEST_LEGACY, type Revision } from "../mcp/revisions.ts";
 import type { Endpoint } from "./desk.ts";
@@ -53,7 +54,7 @@ export interface Session {
   /** The id of the last such stream, also when it has ended. */
   lastListening: string | undefined;
   /** Lets that stream go some time after this client has left it. */
-  linger: ((response: ServerResponse) => void) | undefined;
+  linger: ((response: HttpReply) => void) | undefined;
   ended: boolean;
   /** Client's id as it was spelt → the request under way. */
   readonly inFlight: Map<string, Passage>;

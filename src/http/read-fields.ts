@@ -156,7 +156,12 @@ export class FieldReader {
   /** Names as they were spelt and values, in turn. */
   rawPairs(): string[] {
     const pairs: string[] = [];
-    for (let index = 0; index < this.#count; index++) pairs.push(this.#text(index * PLACES), this.valueAt(index));
+    // Cut from one text: made of the bytes one by one they would cost several times as much.
+    const section = this.#bytes.toString("latin1", this.#base, this.#base + this.#at);
+    const places = this.#places;
+    for (let place = 0; place < this.#count * PLACES; place += PLACES) {
+      pairs.push(section.slice(places[place], places[place + 1]), section.slice(places[place + 2], places[place + 3]));
+    }
     return pairs;
   }
 
