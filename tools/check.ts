@@ -13,6 +13,8 @@ const SLOW = [
   "bench",
   "samples",
   "docs/pages.test.ts",
+  "http/front-server.test.ts",
+  "http/one-reading.test.ts",
   "store/open-store.test.ts",
   "audit/processes.test.ts",
   "identity/login-index.test.ts",

@@ -33,6 +33,7 @@ export interface QuickLine {
 export class QuickConnection implements ReplyLine {
   readonly socket: Socket;
   readonly writeTail: (closes: boolean) => string;
+  readonly isClosing: () => boolean;
   readonly #line: QuickLine;
   #reply: QuickReply | undefined;
   /** What came and is not served. */
@@ -46,6 +47,7 @@ export class QuickConnection implements ReplyLine {
     this.#line = line;
     this.socket = socket;
     this.writeTail = line.writeTail;
+    this.isClosing = line.isClosing;
     this.#since = line.turn();
     socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
@@ -89,7 +91,7 @@ export class QuickConnection implements ReplyLine {
     this.#waiting = undefined;
     this.#pieces = 0;
     this.#served = true;
-    const reply = new QuickReply(this, reading.closes || this.#line.isClosing());
+    const reply = new QuickReply(this, reading.closes);
     this.#reply = reply;
     serve(reading.request, reply);
   }

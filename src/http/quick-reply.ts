@@ -17,6 +17,8 @@ const LAST_CHUNK = Buffer.from("0\r\n\r\n");
 /** How the connection goes on after a reply, as its head says it. */
 export interface ReplyLine {
   readonly socket: Socket;
+  /** Nothing new is taken: whatever the client wants, the connection ends. */
+  readonly isClosing: () => boolean;
   /** The last lines of a head, its empty one included. */
   writeTail(closes: boolean): string;
   /** Called with an error where the bytes did not leave. */
@@ -153,7 +155,7 @@ export class QuickReply implements HttpReply {
     if (!isTrue) socket.destroy();
     assert(isTrue, "a reply is as long as it says");
     const told = this.#length === undefined && !this.#bodiless ? `content-length: ${length}\r\n` : "";
-    const head = `${this.#head}${told}${this.#line.writeTail(this.#closes)}`;
+    const head = `${this.#head}${told}${this.#writeTail()}`;
     this.#head = undefined;
     if (bytes === undefined || length === 0) {
       socket.write(head, "latin1", onFlushed);
@@ -174,10 +176,14 @@ export class QuickReply implements HttpReply {
 
   #writeStreamHead(): void {
     assert(this.#length === undefined && !this.#bodiless, "a stream has no length");
-    const { socket, writeTail } = this.#line;
     this.#corkThisTurn();
-    socket.write(`${this.#head}${CHUNKED}${writeTail(this.#closes)}`, "latin1");
+    this.#line.socket.write(`${this.#head}${CHUNKED}${this.#writeTail()}`, "latin1");
     this.#head = undefined;
+  }
+
+  #writeTail(): string {
+    if (this.#line.isClosing()) this.#closes = true;
+    return this.#line.writeTail(this.#closes);
   }
 
   #writeChunk(bytes: Uint8Array): void {
