@@ -40,6 +40,8 @@ export class QuickConnection implements ReplyLine {
   #waiting: Buffer | undefined;
   #pieces = 0;
   #served = false;
+  /** Said to be at its end: what still comes is not looked at. */
+  #isEnding = false;
   /** The turn of the server's look since which nothing happened, or since which a request is incomplete. */
   #since: number;
 
@@ -70,6 +72,7 @@ export class QuickConnection implements ReplyLine {
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    if (this.#isEnding) return;
     const bytes = this.#waiting ? Buffer.concat([this.#waiting, chunk]) : chunk;
     if (!this.#reply) return this.#read(bytes);
     this.#waiting = bytes;
@@ -102,7 +105,11 @@ export class QuickConnection implements ReplyLine {
     this.#reply = undefined;
     this.#since = this.#line.turn();
     reply.finish();
-    if (reply.closes) return void this.socket.end(() => void this.socket.destroy());
+    if (reply.closes || this.isClosing()) {
+      this.#isEnding = true;
+      this.socket.end(() => void this.socket.destroy());
+      return;
+    }
     const bytes = this.#waiting;
     if (!bytes) return;
     this.#waiting = undefined;
