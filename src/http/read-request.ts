@@ -50,7 +50,7 @@ export function readRequest(fields: FieldReader, bytes: Buffer, socket: WholeReq
   const read = fields.read(bytes, start, bytes.length);
   if (read !== "done") return read === "more" ? "partial" : "other";
   const rawHeaders = fields.rawPairs();
-  const known = sortFields(rawHeaders);
+  const known = sortFields(fields, rawHeaders);
   if (known === undefined) return "other";
   const { headers, closes } = known;
   const told = headers["content-length"];
@@ -60,8 +60,6 @@ export function readRequest(fields: FieldReader, bytes: Buffer, socket: WholeReq
   const bodyStart = start + fields.length;
   const length = bodyStart + bodyLength;
   if (bytes.length < length) return "partial";
-  // A text of its own: it outlives the request where a stream is held for it, and must not hold all fields with it.
-  headers.authorization = fields.value("authorization");
   const url = bytes.toString("latin1", METHOD.length, targetEnd);
   const body = bytes.subarray(bodyStart, length);
   return { request: { method: "POST", url, headers, rawHeaders, complete: true, socket, body }, length, closes };
@@ -92,7 +90,7 @@ interface Sorted {
 }
 
 /** Undefined: a field says that this is no plain request, or one that stands once stands twice. */
-function sortFields(pairs: readonly string[]): Sorted | undefined {
+function sortFields(fields: FieldReader, pairs: readonly string[]): Sorted | undefined {
   const headers: KnownFields = {
     host: undefined,
     authorization: undefined,
@@ -105,24 +103,27 @@ function sortFields(pairs: readonly string[]): Sorted | undefined {
   let connection: string | undefined;
   for (let index = 0; index < pairs.length; index += 2) {
     const spelt = pairs[index] as string;
-    // Most names are told apart by their length alone.
-    if ((NOTED_LENGTHS & (1 << spelt.length)) === 0 || spelt.length > 31) continue;
-    const value = pairs[index + 1] as string;
-    const name = spelt.toLowerCase();
+    // Most names that do not matter here are told by their length alone.
+    if (spelt.length > LONGEST_NAME || NAME_LENGTHS[spelt.length] === 0) continue;
+    const name = SPELLINGS.get(spelt) ?? spelt.toLowerCase();
     switch (name) {
       case "host":
-      case "authorization":
       case "origin":
       case "accept":
       case "content-type":
       case "content-length":
       case "content-encoding":
         if (headers[name] !== undefined) return undefined;
-        headers[name] = value;
+        headers[name] = pairs[index + 1] as string;
+        break;
+      case "authorization":
+        if (headers.authorization !== undefined) return undefined;
+        // A text of its own: it is kept as long as a stream is held for it, and must not keep all fields with it.
+        headers.authorization = fields.valueAt(index >> 1);
         break;
       case "connection":
         if (connection !== undefined) return undefined;
-        connection = value.toLowerCase();
+        connection = (pairs[index + 1] as string).toLowerCase();
         if (connection !== "keep-alive" && connection !== "close") return undefined;
         break;
       case "transfer-encoding":
@@ -137,11 +138,22 @@ function sortFields(pairs: readonly string[]): Sorted | undefined {
   return { headers, closes: connection === "close" };
 }
 
-/** One bit for each length that a name looked for has. */
-const NOTED_LENGTHS: number = [
+const NOTED_NAMES: readonly string[] = [
   ...["host", "authorization", "origin", "accept", "content-type", "content-length", "content-encoding", "connection"],
   ...["transfer-encoding", "expect", "upgrade", "proxy-connection", "te", "trailer"],
-].reduce((bits, name) => bits | (1 << name.length), 0);
+];
+const LONGEST_NAME = Math.max(...NOTED_NAMES.map((name) => name.length));
+const NAME_LENGTHS: Uint8Array = Uint8Array.from({ length: LONGEST_NAME + 1 }, (_, length) =>
+  NOTED_NAMES.some((name) => name.length === length) ? 1 : 0,
+);
+
+/** The usual spellings of names, for speed alone: any other one is turned into lower case. */
+const SPELLINGS: ReadonlyMap<string, string> = new Map(
+  [...NOTED_NAMES, "user-agent", "mcp-method", "mcp-session-id", "accept-language", "accept-encoding", "sec-fetch-mode"].flatMap((name) => [
+    [name, name],
+    [name.replaceAll(/(?:^|-)[a-z]/g, (start) => start.toUpperCase()), name],
+  ]),
+);
 
 /** Whether a line has ended in a way that only a lenient reader takes: nothing to wait for. */
 export function hasLooseLineEnd(bytes: Buffer): boolean {

@@ -194,6 +194,22 @@ describe("a connection", () => {
   });
 });
 
+test("what comes behind a reply that ends its connection is not served", async () => {
+  const bodies: string[] = [];
+  const { open, handed } = await start((request, reply) => {
+    if ("body" in request) bodies.push(request.body.toString());
+    setImmediate(() => reply.writeHead(200, { connection: "close" }).end(Buffer.from("done")));
+  });
+  const client = await open();
+  client.send(post("first"));
+  await until(() => bodies.length === 1, "the request");
+  client.send(post("second"));
+  await until(client.isClosed, "the end");
+  expect(bodies).toEqual(["first"]);
+  expect(handed).toEqual([]);
+  expect(client.text()).toMatch(/Connection: close\r\n\r\ndone$/);
+});
+
 describe("a client that is gone", () => {
   test.each(["destroy", "resetAndDestroy", "end"] as const)("by `%s` is noticed while its answer is made", async (how) => {
     const gone: boolean[] = [];
@@ -380,6 +396,23 @@ describe("a stop", () => {
     await closed;
     await until(busy.isClosed, "the last one");
     expect(busy.text()).toMatch(/Connection: close\r\n\r\nat last$/);
+  });
+
+  test("ends a connection whose stream had begun before, with the stream", async () => {
+    let reply: HttpReply | undefined;
+    const { open, server } = await start((_request, given) => {
+      reply = given;
+      given.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+    });
+    const client = await open();
+    client.send(post());
+    await until(() => client.text().includes("\r\n\r\n"), "the head");
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    reply?.end(Buffer.from("last"));
+    await closed;
+    await until(client.isClosed, "the end");
+    expect(client.text()).toContain("Connection: keep-alive");
+    expect(client.text()).toMatch(/4\r\nlast\r\n0\r\n\r\n$/);
   });
 
   test("that does not wait closes what is under way, and tells it", async () => {
