@@ -107,6 +107,7 @@ export class QuickConnection implements ReplyLine {
     reply.finish();
     if (reply.closes || this.isClosing()) {
       this.#isEnding = true;
+      this.#waiting = undefined;
       this.socket.end(() => void this.socket.destroy());
       return;
     }
@@ -140,6 +141,7 @@ export class QuickConnection implements ReplyLine {
     const { socket } = this;
     this.#waiting = undefined;
     this.#line.forget(this);
+    if (socket.destroyed) return;
     socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
     socket.off("drain", this.#onDrain);

@@ -212,7 +212,7 @@ function expectAlike(front: string, alone: string): void {
   expect(nodes.slice(0, ours.length)).toEqual(ours);
 }
 
-test("whatever comes, however it is cut, it is read alike", async () => {
+test("whatever comes, however it is cut, it is read alike", { timeout: 120_000 }, async () => {
   const before = readers.quick();
   await fc.assert(
     fc.asyncProperty(

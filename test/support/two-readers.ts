@@ -93,14 +93,10 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 export async function talk({ port, sockets }: Reader, pieces: readonly Uint8Array[]): Promise<string> {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   const chunks: Buffer[] = [];
-  let over = false;
   const closed = new Promise<void>((resolve, reject) => {
     socket.on("data", (chunk) => chunks.push(chunk));
     socket.on("error", () => undefined);
-    socket.on("close", () => {
-      over = true;
-      resolve();
-    });
+    socket.on("close", () => resolve());
     socket.setTimeout(TALK_TIMEOUT_MS, () => {
       socket.destroy();
       reject(new Error("no end in time"));
@@ -108,16 +104,16 @@ export async function talk({ port, sockets }: Reader, pieces: readonly Uint8Arra
   });
   await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
   const { localPort = 0 } = socket;
-  while (!sockets.has(localPort) && !over) await turn();
+  while (!sockets.has(localPort) && !socket.closed) await turn();
   let sent = 0;
   for (const piece of pieces) {
     const server = sockets.get(localPort);
-    if (over || !server) break;
+    if (socket.closed || !server) break;
     socket.write(piece);
     sent += piece.length;
-    while (sockets.has(localPort) && server.bytesRead < sent && !over) await turn();
+    while (sockets.has(localPort) && server.bytesRead < sent && !socket.closed) await turn();
   }
-  if (!over) socket.end();
+  if (!socket.closed) socket.end();
   await closed;
   return Buffer.concat(chunks)
     .toString("latin1")
