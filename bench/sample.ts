@@ -47,7 +47,7 @@ function microseconds(text: string | undefined): number {
   return Number(match[1]) * { us: 1, ms: 1_000, s: 1_000_000 }[match[2] as "us" | "ms" | "s"];
 }
 
-async function runWrk(load: Load): Promise<{ text: string; cpuMs: number }> {
+export async function runWrk(load: Load): Promise<{ text: string; cpuMs: number }> {
   const args = ["-c", "0", "wrk", "-t1", `-c${load.connections}`, `-d${load.seconds}s`, "--latency", "-s", load.script, load.url];
   const child = spawn("taskset", args, { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";

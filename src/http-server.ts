@@ -3,11 +3,13 @@
  * it can decide, pages answer for themselves. Bounded in headers and time; a stop closes what is idle and waits for what is
  * not.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { sendJson } from "./gateway/http-channel.ts";
 import { type HttpFace, sendProblem, serveHttp } from "./gateway/http-face.ts";
 import { METADATA_PATH, serveMetadata } from "./gateway/protected-resource.ts";
 import { serveAll } from "./gateway/several/serve-all.ts";
+import { FrontServer } from "./http/front-server.ts";
+import type { Serve } from "./http/request.ts";
 import { FailureError } from "./kernel/failure.ts";
 import type { ServePage } from "./pages/connect-pages.ts";
 
@@ -23,16 +25,21 @@ const GATEWAY_PATH = /^\/mcp(?:\/([A-Za-z0-9-]{1,64}))?\/?(?:\?.*)?$/;
 
 export function createListener(face: HttpFace, findObstacle: FindObstacle, pages: readonly ServePage[]): Server {
   const options = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
-  return createServer({ ...options, keepAliveTimeout: IDLE_TIMEOUT_MS }, (request, response) => {
-    const url = request.url ?? "/";
-    const path = GATEWAY_PATH.exec(url);
+  const find = (target: string): Serve | undefined => {
+    const path = GATEWAY_PATH.exec(target);
     const server = path?.[1];
-    if (server !== undefined) return void serveHttp(face, server, request, response);
-    if (path) return void serveAll(face, request, response);
+    if (server !== undefined) return (request, reply) => void serveHttp(face, server, request, reply);
+    return path ? (request, reply) => void serveAll(face, request, reply) : undefined;
+  };
+  const otherwise: RequestListener = (request, response) => {
+    const url = request.url ?? "/";
+    const serve = find(url);
+    if (serve) return serve(request, response);
     const described = METADATA_PATH.exec(url);
     if (described) return describeServer(face, described[1], request, response);
-    if (!pages.some((serve) => serve(request, response))) serveHealth(request, response, findObstacle);
-  });
+    if (!pages.some((page) => page(request, response))) serveHealth(request, response, findObstacle);
+  };
+  return new FrontServer({ node: { ...options, keepAliveTimeout: IDLE_TIMEOUT_MS }, find, otherwise });
 }
 
 function describeServer(face: HttpFace, server: string | undefined, request: IncomingMessage, response: ServerResponse): void {

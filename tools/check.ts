@@ -14,6 +14,8 @@ const SLOW = [
   "deploy",
   "samples",
   "docs/pages.test.ts",
+  "http/front-server.test.ts",
+  "http/one-reading.test.ts",
   "store/open-store.test.ts",
   "store/folder-lock.test.ts",
   "limit/stored-limits.test.ts",

@@ -1,5 +1,5 @@
 /** The answer's way over HTTP: one JSON body, or a stream of events that is flushed event by event. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HttpReply, HttpRequest } from "../http/request.ts";
 import type { Channel } from "./channel.ts";
 import type { Desk } from "./desk.ts";
 import type { Hold } from "./holds.ts";
@@ -14,14 +14,14 @@ const EVENT_HEADERS = {
   "x-accel-buffering": "no",
 } as const;
 
-export function acceptsEvents(request: IncomingMessage): boolean {
+export function acceptsEvents(request: HttpRequest): boolean {
   const { accept } = request.headers;
   return accept === undefined || /text\/event-stream|text\/\*|\*\/\*/i.test(accept);
 }
 
 /** Opens a response as a stream of events and ties it to `stream`. */
 export function attachResponse(
-  response: ServerResponse,
+  response: HttpReply,
   stream: EventStream,
   afterSequence?: number,
   headers: Readonly<Record<string, string>> = {},
@@ -50,14 +50,14 @@ export function createSessionStream(session: Session): EventStream {
 
 export class HttpChannel implements Channel {
   readonly #desk: Desk;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #request: HttpRequest;
+  readonly #response: HttpReply;
   readonly #session: Session | undefined;
   readonly #hold: Omit<Hold, "close">;
   #stream: EventStream | undefined;
   #leave: (() => void) | undefined;
 
-  constructor(desk: Desk, request: IncomingMessage, response: ServerResponse, session: Session | undefined, hold: Omit<Hold, "close">) {
+  constructor(desk: Desk, request: HttpRequest, response: HttpReply, session: Session | undefined, hold: Omit<Hold, "close">) {
     this.#desk = desk;
     this.#request = request;
     this.#response = response;
@@ -102,7 +102,7 @@ export class HttpChannel implements Channel {
 /** Older clients stumble over an event without data. */
 const PRIMED_SINCE = "2025-11-25";
 
-export function sendJson(response: ServerResponse, status: number, message: Buffer, headers?: Readonly<Record<string, string>>): void {
+export function sendJson(response: HttpReply, status: number, message: Buffer, headers?: Readonly<Record<string, string>>): void {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, { "content-type": "application/json", "content-length": message.length, ...headers });
   response.end(message);

@@ -2,8 +2,9 @@
  * The gateway's HTTP face, `/mcp/<server>`: Streamable HTTP of every revision. POST brings one message, GET opens or
  * resumes a stream, DELETE ends a session. Before a grant is known nothing is told but a status.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+
 import type { FailureCounter } from "../audit/count-failures.ts";
+import type { HttpReply, HttpRequest } from "../http/request.ts";
 import { writeRefusal } from "../mcp/answers.ts";
 import type { Notification, Request } from "../mcp/message.ts";
 import { ERROR_CODES, isRefusal, type Refusal, refuse } from "../mcp/refusal.ts";
@@ -38,13 +39,13 @@ const TITLES: Readonly<Record<number, string>> = {
 };
 
 /** A problem document (RFC 9457) that says the status and nothing else. */
-export function sendProblem(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
+export function sendProblem(response: HttpReply, status: number, headers: Readonly<Record<string, string>> = {}): void {
   const body = Buffer.from(JSON.stringify({ type: "about:blank", title: TITLES[status] ?? "Error", status }));
   sendJson(response, status, body, { "content-type": "application/problem+json", ...headers });
 }
 
 /** Serves one HTTP request for `server` (the name in the path). Never rejects. */
-export async function serveHttp(face: HttpFace, server: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function serveHttp(face: HttpFace, server: string, request: HttpRequest, response: HttpReply): Promise<void> {
   const { desk } = face;
   const startedAt = performance.now();
   try {
@@ -66,8 +67,8 @@ export async function turnAway(
   face: HttpFace,
   turned: Turned,
   server: string | undefined,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpReply,
 ): Promise<void> {
   const source = request.socket.remoteAddress ?? "unknown";
   face.desk.meter.turnedAway.add(turned.reason);
@@ -82,13 +83,7 @@ export async function turnAway(
   sendProblem(response, turned.status, headers);
 }
 
-async function servePost(
-  face: HttpFace,
-  who: Identified,
-  request: IncomingMessage,
-  response: ServerResponse,
-  startedAt: number,
-): Promise<void> {
+async function servePost(face: HttpFace, who: Identified, request: HttpRequest, response: HttpReply, startedAt: number): Promise<void> {
   const { desk } = face;
   const named = readConnectionId(request);
   const connection = named === undefined ? undefined : desk.sse.find(named, who.grant.id, who.endpoint.id);
@@ -146,7 +141,7 @@ function refuseModern(message: Request | Notification): Refusal {
   return refuse(ERROR_CODES.invalidRequest, 400, "Invalid Request: this connection is one of 2024-11-05", "old_transport", id);
 }
 
-export function endOneWay(response: ServerResponse, status: number): void {
+export function endOneWay(response: HttpReply, status: number): void {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, { "content-length": 0 });
   response.end();
@@ -156,8 +151,8 @@ export async function refuseMessage(
   desk: Desk,
   who: Identified,
   refusal: Refusal,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpReply,
 ): Promise<void> {
   await recordRefusal(desk, who, refusal);
   // What was not read to its end must not be taken for the next request.

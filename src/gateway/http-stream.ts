@@ -2,7 +2,7 @@
  * GET and DELETE of the legacy era: the stream on which a server speaks unasked, coming back to a stream that broke off,
  * and the end of a session. The modern era has none of them.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HttpReply, HttpRequest } from "../http/request.ts";
 import { readMcpHeaders } from "../mcp/headers.ts";
 import { isModernRevision } from "../mcp/revisions.ts";
 import type { AnswerSink } from "../upstream/http-upstream.ts";
@@ -25,8 +25,8 @@ export const DELETE_TIMEOUT_MS = 5_000;
 export async function findHttpSession(
   desk: Desk,
   who: Identified,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpReply,
 ): Promise<Session | undefined> {
   const headers = readMcpHeaders(request.rawHeaders);
   if (headers.version !== undefined && isModernRevision(headers.version)) {
@@ -49,8 +49,8 @@ export async function findHttpSession(
 export async function openHttpStream(
   desk: Desk,
   who: Identified,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpReply,
   listen: (session: Session) => void = (session) => openListening(desk, who, session, response),
 ): Promise<void> {
   const session = await findHttpSession(desk, who, request, response);
@@ -77,11 +77,11 @@ export async function openHttpStream(
   listen(session);
 }
 
-function openListening(desk: Desk, who: Identified, session: Session, response: ServerResponse): void {
+function openListening(desk: Desk, who: Identified, session: Session, response: HttpReply): void {
   const stream = createSessionStream(session);
   const watch = { bearer: who.bearer, grantId: who.grant.id, endpointsOf: () => [session.endpoint], heedsHealth: false };
   const untell = tellChanges(desk, watch, stream);
-  const linger = (to: ServerResponse): void => {
+  const linger = (to: HttpReply): void => {
     to.on("close", () => {
       const leave = (): void => (stream.attached ? undefined : end());
       setTimeout(leave, STREAM_LINGER_MS).unref();
@@ -110,7 +110,7 @@ function openListening(desk: Desk, who: Identified, session: Session, response: 
   });
 }
 
-export async function endHttpSession(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function endHttpSession(desk: Desk, who: Identified, request: HttpRequest, response: HttpReply): Promise<void> {
   const session = await findHttpSession(desk, who, request, response);
   if (!session) return;
   await endSession(desk, session);

@@ -2,7 +2,7 @@
  * Step *identify*: Host, Origin, bearer, server, before a byte of the body is read. Says as little as it can: a server
  * that is not there and one that the grant may not use are the same answer.
  */
-import type { IncomingMessage } from "node:http";
+import type { HttpRequest } from "../http/request.ts";
 import type { GrantRecord } from "../identity/grant.ts";
 import type { NoGrantReason } from "../identity/grant-index.ts";
 import type { Admission } from "../identity/match-login.ts";
@@ -49,7 +49,7 @@ function isOwnOrigin(gate: Gate, origin: string): boolean {
   return match !== null && isOwnHost(gate, match[1] as string);
 }
 
-function countHeader(request: IncomingMessage, name: string): number {
+function countHeader(request: HttpRequest, name: string): number {
   let count = 0;
   const { rawHeaders } = request;
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -62,14 +62,14 @@ function countHeader(request: IncomingMessage, name: string): number {
 const turn = (status: Turned["status"], reason: string): Turned => ({ kind: "turned", status, reason });
 
 /** Host and Origin, for every path. */
-export function checkSource(gate: Gate, request: IncomingMessage): Turned | undefined {
+export function checkSource(gate: Gate, request: HttpRequest): Turned | undefined {
   const { host, origin } = request.headers;
   if (host === undefined || countHeader(request, "host") !== 1 || !isOwnHost(gate, host)) return turn(403, "foreign_host");
   if (origin !== undefined && (countHeader(request, "origin") !== 1 || !isOwnOrigin(gate, origin))) return turn(403, "foreign_origin");
   return undefined;
 }
 
-function readBearer(request: IncomingMessage): string | undefined {
+function readBearer(request: HttpRequest): string | undefined {
   const { authorization } = request.headers;
   if (authorization === undefined || countHeader(request, "authorization") !== 1) return undefined;
   return /^bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
@@ -105,7 +105,7 @@ type Picked<T> = T | Turned | Promise<T | Turned>;
 async function identifyBearer<T>(
   desk: Desk,
   gate: Gate,
-  request: IncomingMessage,
+  request: HttpRequest,
   server: string | undefined,
   pick: (who: Bearer) => Picked<T>,
 ): Promise<T | Turned> {
@@ -129,7 +129,7 @@ async function identifyBearer<T>(
   }
 }
 
-export function identify(desk: Desk, gate: Gate, request: IncomingMessage, server: string): Promise<Identified | Turned> {
+export function identify(desk: Desk, gate: Gate, request: HttpRequest, server: string): Promise<Identified | Turned> {
   return identifyBearer<Identified>(desk, gate, request, server, (who) => {
     const endpoint = gate.endpoints.get(server);
     if (!endpoint || !who.grant.servers.has(endpoint.name)) return turn(404, "unknown_server");
@@ -142,7 +142,7 @@ export function identify(desk: Desk, gate: Gate, request: IncomingMessage, serve
 export function identifyAll(
   desk: Desk,
   gate: Gate,
-  request: IncomingMessage,
+  request: HttpRequest,
 ): Promise<(Bearer & { readonly kind: "all"; readonly endpoints: readonly Endpoint[] }) | Turned> {
   return identifyBearer(desk, gate, request, undefined, async (who) => {
     const endpoints = endpointsOf(gate, who.grant);

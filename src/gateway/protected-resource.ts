@@ -2,7 +2,7 @@
  * What a client that logs in is told (RFC 9728, RFC 6750): where the metadata of a server's address is, and in it, who
  * issues tokens for it. Without `login` nothing of it is there. Every name is told the same until a token is shown.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HttpReply, HttpRequest } from "../http/request.ts";
 import { sendJson } from "./http-channel.ts";
 import { checkSource, type Gate } from "./identify.ts";
 
@@ -48,8 +48,8 @@ function writeMetadata(signIn: SignIn, server: string | undefined): Buffer {
 export function serveMetadata(
   gate: Gate,
   server: string | undefined,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpReply,
 ): 403 | 404 | 405 | undefined {
   const { signIn } = gate;
   if (signIn === undefined) return 404;

@@ -3,6 +3,7 @@
  * refuses it answers in the protocol's words and puts on record.
  */
 import type { IncomingMessage } from "node:http";
+import type { HttpRequest } from "../http/request.ts";
 import { GatheredBody } from "../mcp/gathered-body.ts";
 import { DEFAULT_BODY_LIMIT_BYTES, type Message, readMessage } from "../mcp/message.ts";
 import { ERROR_CODES, type Refusal, refuse } from "../mcp/refusal.ts";
@@ -13,7 +14,7 @@ export const BODY_TIMEOUT_MS = 30_000;
 export type BodyLimit = { readonly bodyLimitBytes: number };
 
 /** What is wrong with the headers of the body; undefined: nothing. */
-export function checkBodyHeaders(request: IncomingMessage, limit: BodyLimit): Refusal | undefined {
+export function checkBodyHeaders(request: HttpRequest, limit: BodyLimit): Refusal | undefined {
   const { headers } = request;
   const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json") {
@@ -59,12 +60,12 @@ export function readBody(request: IncomingMessage, limit: BodyLimit): Promise<Bu
 }
 
 export async function receive(
-  request: IncomingMessage,
+  request: HttpRequest,
   limit: BodyLimit = { bodyLimitBytes: DEFAULT_BODY_LIMIT_BYTES },
 ): Promise<Message | Refusal | undefined> {
   const refused = checkBodyHeaders(request, limit);
   if (refused) return refused;
-  const body = await readBody(request, limit);
+  const body = "body" in request ? request.body : await readBody(request, limit);
   if (body === undefined || "kind" in body) return body as Refusal | undefined;
   return readMessage(body, limit);
 }

@@ -3,7 +3,7 @@
  * Kept in memory and bounded; one that is not here may be recalled from what its id holds (`recall-session.ts`), and one
  * that is gone answers 404, and the client starts a new one.
  */
-import type { ServerResponse } from "node:http";
+import type { HttpReply } from "../http/request.ts";
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import { isRevision, LATEST_LEGACY, type Revision } from "../mcp/revisions.ts";
 import type { Endpoint } from "./desk.ts";
@@ -68,7 +68,7 @@ export interface Session {
   /** The id of the last such stream, also when it has ended. */
   lastListening: string | undefined;
   /** Lets that stream go some time after this client has left it. */
-  linger: ((response: ServerResponse) => void) | undefined;
+  linger: ((response: HttpReply) => void) | undefined;
   ended: boolean;
   /** Client's id as it was spelt → the request under way. */
   readonly inFlight: Map<string, Passage>;

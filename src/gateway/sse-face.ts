@@ -4,8 +4,9 @@
  * a message is the same as on the face that replaced it. A connection belongs to its grant and its server; whoever posts to
  * it shows the grant's token each time.
  */
+
 import { randomBytes } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HttpReply, HttpRequest } from "../http/request.ts";
 import { readMcpHeaders } from "../mcp/headers.ts";
 import { writeSseEvent } from "../mcp/sse.ts";
 import type { Channel } from "./channel.ts";
@@ -89,20 +90,20 @@ export class SseTable {
 }
 
 /** A GET that names neither a session nor a revision nor a place to go on from is one of the old transport. */
-export function opensSse(request: IncomingMessage): boolean {
+export function opensSse(request: HttpRequest): boolean {
   const headers = readMcpHeaders(request.rawHeaders);
   if (headers.session !== undefined || headers.version !== undefined || headers.lastEventId !== undefined) return false;
   return request.headers.accept !== undefined && acceptsEvents(request);
 }
 
 /** The connection that a POST's address names; undefined: it names none. */
-export function readConnectionId(request: IncomingMessage): string | undefined {
+export function readConnectionId(request: HttpRequest): string | undefined {
   const query = (request.url ?? "").split("?")[1];
   return query === undefined ? undefined : (new URLSearchParams(query).get(PARAMETER) ?? undefined);
 }
 
 /** Opens the stream; false: the grant has as many as it may, and nothing was answered. */
-export function openSse(desk: Desk, who: Identified, request: IncomingMessage, response: ServerResponse): boolean {
+export function openSse(desk: Desk, who: Identified, request: HttpRequest, response: HttpReply): boolean {
   const { grant, endpoint, bearer } = who;
   const connection = desk.sse.open(grant.id, endpoint.id);
   if (!connection) return false;

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const FLOORS: Readonly<Record<string, number>> = {
   kernel: 0,
+  http: 1,
   mcp: 1,
   policy: 1,
   config: 2,

@@ -3,7 +3,7 @@
  * session is open, asked for again when it breaks, and let go with the client. What a policy or a server's health changes
  * is told on it too.
  */
-import type { ServerResponse } from "node:http";
+import type { HttpReply } from "../../http/request.ts";
 import type { GrantRecord } from "../../identity/grant.ts";
 import { AnswerRelay, type Arrival } from "../answer-relay.ts";
 import type { Desk, Endpoint } from "../desk.ts";
@@ -22,7 +22,7 @@ import { turnMessages } from "./turned-channel.ts";
 export const LISTEN_AGAIN_MS = 2_000;
 export const MAX_LISTEN_AGAIN_MS = 60_000;
 
-export function listenToParts(desk: Desk, gate: Pick<Gate, "endpoints">, session: Session, response: ServerResponse): void {
+export function listenToParts(desk: Desk, gate: Pick<Gate, "endpoints">, session: Session, response: HttpReply): void {
   const several = findSeveral(session);
   const stream = createSessionStream(session);
   const joined = new Map<SessionPart, () => void>();

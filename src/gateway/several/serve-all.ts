@@ -2,7 +2,7 @@
  * The HTTP face of all servers of a grant at once, `/mcp`. It answers what is about all of them, asks all for lists, and
  * sends everything else on the journey to the one server that it is for, in that server's own words.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HttpReply, HttpRequest } from "../../http/request.ts";
 import { writeError, writeRefusal } from "../../mcp/answers.ts";
 import type { Request } from "../../mcp/message.ts";
 import { ERROR_CODES, isRefusal, type Refusal, refuse } from "../../mcp/refusal.ts";
@@ -31,7 +31,7 @@ import { TurnedChannel } from "./turned-channel.ts";
 type All = Identified & Everybody;
 
 /** Serves one HTTP request. Never rejects. */
-export async function serveAll(face: HttpFace, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function serveAll(face: HttpFace, request: HttpRequest, response: HttpReply): Promise<void> {
   const { desk, gate } = face;
   const startedAt = performance.now();
   try {
@@ -50,7 +50,7 @@ export async function serveAll(face: HttpFace, request: IncomingMessage, respons
   }
 }
 
-async function endAll({ desk }: HttpFace, who: All, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function endAll({ desk }: HttpFace, who: All, request: HttpRequest, response: HttpReply): Promise<void> {
   const session = await findHttpSession(desk, who, request, response);
   if (!session) return;
   const parts = openParts(session);
@@ -60,7 +60,7 @@ async function endAll({ desk }: HttpFace, who: All, request: IncomingMessage, re
   response.writeHead(204).end();
 }
 
-async function servePost(face: HttpFace, who: All, request: IncomingMessage, response: ServerResponse, startedAt: number): Promise<void> {
+async function servePost(face: HttpFace, who: All, request: HttpRequest, response: HttpReply, startedAt: number): Promise<void> {
   const { desk } = face;
   const end = (status: number): void => endOneWay(response, status);
   const message = await receive(request);
@@ -107,8 +107,8 @@ async function serveRequest(
   who: All,
   routed: Routed,
   message: Request,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpReply,
   startedAt: number,
 ): Promise<void> {
   const { desk } = face;
