@@ -25,6 +25,7 @@ export type ResponseFault =
   | "invalid_length"
   | "unknown_coding"
   | "length_and_coding"
+  | "forbidden_trailer"
   | "cut_short";
 
 /** `stopped`: whoever takes it wants no more. `complete`: it ended at `end`. */
@@ -137,6 +138,7 @@ export class ResponseReader {
         case TRAILERS: {
           const told = this.#readSection(bytes, length);
           if (told !== "done") return told;
+          if (this.#fields.find("content-length") >= 0 || this.#fields.find("transfer-encoding") >= 0) return "forbidden_trailer";
           this.#phase = COMPLETE;
           break;
         }
