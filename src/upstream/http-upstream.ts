@@ -283,7 +283,11 @@ class RunningExchange implements OpenExchange, Waiting {
   onWhole(): void {
     if (this.#ended) return;
     this.#finish();
-    this.#sink.onEnd();
+    try {
+      this.#sink.onEnd();
+    } catch {
+      // It has had its end; whoever else travels on this connection must not pay for it.
+    }
   }
 
   onBroken(reason: FaultReason, detail: string): void {
