@@ -41,6 +41,10 @@ export interface ResponseTaker {
   onBody(bytes: Buffer, start: number, end: number): boolean;
 }
 
+/** Inherits nothing, and is quicker to fill than an object whose prototype is null. */
+const NoHeaders = function () {} as unknown as new () => object;
+NoHeaders.prototype = Object.create(null) as object;
+
 const HEAD = 0;
 const COUNTED = 1;
 const UNTIL_CLOSE = 2;
@@ -165,7 +169,7 @@ export class ResponseReader {
     const told = this.#readSection(bytes, length);
     if (told !== "done") return told;
     const status = this.#status;
-    const headers: ResponseHeaders = { __proto__: null } as never;
+    const headers = new NoHeaders() as ResponseHeaders;
     const fault = this.#readFraming(status, headers);
     this.#beginSection();
     this.#lineLength = 0;

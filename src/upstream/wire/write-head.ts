@@ -7,6 +7,8 @@ import { isForwarded } from "../upstream-headers.ts";
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+/** Lines that are remembered, the last one of a name, for the next request's are mostly the same. */
+const MAX_REMEMBERED_LINES = 32;
 const PATH = /^\/[\x21-\x7e]*$/;
 
 export interface HeadSource {
@@ -25,16 +27,24 @@ export function createHeadWriter(url: URL, own: Readonly<Record<string, string>>
   const ownLines = Object.entries(own).map(([name, value]) => `${name}: ${value}\r\n`);
   const always = ` HTTP/1.1\r\nhost: ${url.host}\r\nconnection: keep-alive\r\naccept-encoding: identity\r\n${ownLines.join("")}`;
   const ownPath = `${url.pathname}${url.search}`;
+  const lines = new Map<string, { value: string; line: string }>();
   const posted = `POST ${ownPath}${always}`;
 
   return ({ method, path, headers, authorization, body }) => {
     if (path !== undefined && !PATH.test(path)) return undefined;
     let head = method === "POST" && path === undefined ? posted : `${method} ${path ?? ownPath}${always}`;
     for (const name in headers) {
-      if (ownNames.has(name) || !isForwarded(name)) continue;
       const value = headers[name] as string;
+      const known = lines.get(name);
+      if (known !== undefined && known.value === value) {
+        head += known.line;
+        continue;
+      }
+      if (ownNames.has(name) || !isForwarded(name)) continue;
       if (!NAME.test(name) || FORBIDDEN_IN_VALUE.test(value)) return undefined;
-      head += `${name}: ${value}\r\n`;
+      const line = `${name}: ${value}\r\n`;
+      if (known !== undefined || lines.size < MAX_REMEMBERED_LINES) lines.set(name, { value, line });
+      head += line;
     }
     if (authorization !== undefined) {
       if (FORBIDDEN_IN_VALUE.test(authorization)) return undefined;
