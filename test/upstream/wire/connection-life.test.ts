@@ -93,6 +93,22 @@ describe("a connection", () => {
     expect(server.arrived.join("").split("POST ")).toHaveLength(3);
   });
 
+  test("is looked at again when it has only just become free, though a request waits", async () => {
+    const server = await startRawAnswers((socket, request) => socket.write(answer(request.slice(-1))));
+    const upstream = openUpstream(server.url, {}, { callConnections: 1 });
+    const first = createRecorder();
+    // In the very turn in which the answer ended, and the next request got the connection.
+    const onEnd = (): void => {
+      server.sockets[0]?.write(POISON);
+      first.onEnd();
+    };
+    upstream.exchange({ method: "POST", headers: {}, body: Buffer.from("a") }, { ...first, onEnd });
+    const second = send(upstream, "b");
+    expect(await first.done).toMatchObject(isWhole("a"));
+    expect(await second).toMatchObject(isWhole("b"));
+    expect(server.sockets).toHaveLength(2);
+  });
+
   test("is not used again where the server says so, or would keep it too shortly", async () => {
     for (const fields of ["Connection: close\r\n", "Keep-Alive: timeout=2\r\n"]) {
       const server = await startRawAnswers((socket) => socket.write(answer("{}", fields)));
