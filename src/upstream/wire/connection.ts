@@ -4,7 +4,6 @@
  */
 import type { Socket } from "node:net";
 import { type ResponseHeaders, ResponseReader, type ResponseTaker } from "../../http/read-response.ts";
-import { AddressRefused } from "../address-guard.ts";
 import type { OpenSocket, SocketOwner } from "./open-socket.ts";
 
 /** A larger body is not copied behind its head. */
@@ -86,8 +85,8 @@ export class Connection implements SocketOwner, ResponseTaker {
 
   open(openSocket: OpenSocket): void {
     this.lastTick = this.#owner.ticks;
-    const opened = openSocket(this);
-    if (opened instanceof AddressRefused) process.nextTick(() => this.onClose(opened));
+    const opened = tryOpening(openSocket, this);
+    if (opened instanceof Error) process.nextTick(() => this.onClose(opened));
     else this.#socket = opened;
   }
 
@@ -201,5 +200,14 @@ export class Connection implements SocketOwner, ResponseTaker {
     const passenger = this.#passenger;
     this.#passenger = undefined;
     passenger?.onBroken(reason, detail);
+  }
+}
+
+/** Node throws at once where it can't even begin, as with certificate authorities that can't be read. */
+function tryOpening(openSocket: OpenSocket, owner: SocketOwner): Socket | Error {
+  try {
+    return openSocket(owner);
+  } catch (error) {
+    return error instanceof Error ? error : new Error("no socket could be opened");
   }
 }

@@ -70,6 +70,15 @@ describe("over TLS", () => {
     expect(recorder.told.body === PIECE.toString().repeat(12)).toBe(true);
   });
 
+  test("authorities that can't be read open nothing, and nobody waits", async () => {
+    const server = await startSecure();
+    const upstream = open(server.port, "-----BEGIN CERTIFICATE-----\nbad\n-----END CERTIFICATE-----");
+    for (const told of await Promise.all([send(upstream), send(upstream)])) {
+      expect(told).toMatchObject({ ended: false, faults: [{ reason: "connect", sent: "not_sent" }] });
+    }
+    expect(upstream.waiting).toBe(0);
+  });
+
   test("no word of the environment makes a certificate good", async () => {
     const server = await startSecure();
     process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
