@@ -5,16 +5,22 @@
  */
 import { hash } from "node:crypto";
 import { assert } from "../../kernel/assert.ts";
+import { BoundedMap } from "../../kernel/bounded-map.ts";
 import type { PostgresConnection } from "./connection.ts";
 import { refusal } from "./failure.ts";
 
-/** What every group takes: to share, or alone. */
-export const GROUP_LOCK: bigint = hashName("sallyport/group");
+const MAX_HASHES = 4096;
+const hashes = new BoundedMap<string, bigint>(MAX_HASHES);
 
 /** Advisory locks have 64 bits; two names that share them wait for each other needlessly, and no more. */
 export function hashName(name: string): bigint {
-  return hash("sha256", name, "buffer").readBigInt64BE(0);
+  let known = hashes.get(name);
+  if (known === undefined) hashes.set(name, (known = hash("sha256", name, "buffer").readBigInt64BE(0)));
+  return known;
 }
+
+/** What every group takes: to share, or alone. */
+export const GROUP_LOCK: bigint = hashName("sallyport/group");
 
 export interface Begun {
   readonly generation: number | undefined;

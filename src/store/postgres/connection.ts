@@ -6,9 +6,10 @@
  */
 import pg from "pg";
 import { assert } from "../../kernel/assert.ts";
+import type { PostgresAddress } from "../../kernel/postgres-url.ts";
 import { assertBindable } from "../bindable.ts";
 import type { SqlRow, SqlValue } from "../store.ts";
-import { type PostgresAddress, tlsOptions } from "./address.ts";
+import { tlsOptions } from "./address.ts";
 import { refusal, toPostgresError } from "./failure.ts";
 import { decodeText, encodeText, type Statement } from "./translate.ts";
 

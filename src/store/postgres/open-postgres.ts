@@ -5,9 +5,9 @@
  */
 import type { Kysely } from "kysely";
 import { FailureError } from "../../kernel/failure.ts";
+import { nameAddress, type PostgresAddress } from "../../kernel/postgres-url.ts";
 import { migrate } from "../migrate.ts";
 import type { Batch, Migrations, Store, WriteTerms } from "../store.ts";
-import { nameAddress, type PostgresAddress } from "./address.ts";
 import { GROUP_LOCK, NOW } from "./begin-group.ts";
 import { type ConnectionOptions, PostgresConnection } from "./connection.ts";
 import { createQuery } from "./dialect.ts";
