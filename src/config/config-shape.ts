@@ -248,7 +248,8 @@ export const CONFIG_SHAPE: ObjectShape = {
       keys: {
         url: {
           kind: "text",
-          description: "`sqlite:` and a path, where a relative one starts at this file's folder; or `postgres://user:password@host/database`.",
+          description:
+            "`sqlite:` and a path, where a relative one starts at this file's folder; or `postgres://user:password@host/database`.",
           check: checkStoreUrl,
         },
       },

@@ -59,9 +59,12 @@ function settle(desk: Desk, exchange: Exchange, inspected: Inspected, droppedAs:
   const facts: OutcomeFacts = { outcome: inspected.outcome, code: droppedAs ?? inspected.code, detail: inspected.detail };
   const { reservation } = exchange;
   desk.store
-    .write(async (batch) => {
-      if (reservation && inspected.goesOn !== true) await desk.limits.settle(batch, reservation, inspected.outcome);
-      appendOutcome(desk, batch, exchange, facts);
-    }, termsOfSettling(desk, reservation))
+    .write(
+      async (batch) => {
+        if (reservation && inspected.goesOn !== true) await desk.limits.settle(batch, reservation, inspected.outcome);
+        appendOutcome(desk, batch, exchange, facts);
+      },
+      termsOfSettling(desk, reservation),
+    )
     .catch((error: unknown) => desk.say(`An outcome could not be put on record: ${wordsOf(error)}`));
 }
