@@ -16,6 +16,7 @@ const SLOW = [
   "contract/postgres.test.ts",
   "contract/limits-postgres.test.ts",
   "store/postgres.test.ts",
+  "store/postgres-tls.test.ts",
   "docs/pages.test.ts",
   "store/open-store.test.ts",
   "audit/processes.test.ts",

@@ -1,5 +1,5 @@
 /** Two gateways on one PostgreSQL behave as one: limits are exact together, and what one decides holds for the other's next request. */
-import { renameSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -142,6 +142,7 @@ describe.skipIf(isLeftOut)("two gateways on one database", () => {
     const list = (replica: Replica) => replica.ask(LIST, FILE_TOKEN, [["Mcp-Session-Id", session]]);
     expect((await list(first)).status).toBe(200);
     expect((await list(second)).status).toBe(404);
+    expect(readdirSync(path.join(replicas.folder, "data-0"))).toEqual(["start.lock"]);
     await expect(replicas.start("data-3", { SALLYPORT_MASTER_KEY: Buffer.alloc(32, 7).toString("base64") })).rejects.toThrow(
       "not the one that this data was made with",
     );

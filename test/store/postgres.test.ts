@@ -109,15 +109,15 @@ describe.skipIf(isLeftOut)("a store on PostgreSQL", () => {
   test("locks are apart: groups that name others go on beside one that is held", { timeout: TIMEOUT }, async () => {
     const url = await cluster.createDatabase();
     const [store, other] = [await open(url), await open(url)];
-    let isBeside = false;
+    const beside: string[] = [];
     await store.write(
       async (batch) => {
-        void other.write(put(1), { shared: true, locks: ["b"] }).then(() => (isBeside = true));
-        while (!isBeside) await batch.all("SELECT 1 AS one");
+        void other.write(put(1), { shared: true, locks: ["b"] }).then(() => beside.push("done"));
+        while (beside.length === 0) await batch.all("SELECT 1 AS one");
       },
       { shared: true, locks: ["a"] },
     );
-    expect(isBeside).toBe(true);
+    expect(beside).toEqual(["done"]);
   });
 
   test("a database that was made anew in its place is refused in words", { timeout: TIMEOUT }, async () => {
