@@ -75,6 +75,18 @@ describe.skipIf(isLeftOut)("gateways whose database goes away", () => {
     }
   });
 
+  test("a stop ends though the database is frozen", { timeout: TIMEOUT }, async () => {
+    const replicas = await startReplicas({ url: await cluster.createDatabase(), policy: ALLOW, count: 1 });
+    const [only] = replicas.all as [Replica];
+    await passes(only);
+    const frozen = await cluster.freeze();
+    try {
+      expect((await only.running.kill("SIGTERM")).code).toBe(0);
+    } finally {
+      frozen.thaw();
+    }
+  });
+
   test("a start without its database says so and ends", { timeout: TIMEOUT }, async () => {
     const url = (await cluster.createDatabase()).replace(`:${cluster.port}`, ":1");
     const started = startReplicas({ url, policy: ALLOW, count: 1 });
