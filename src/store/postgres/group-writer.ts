@@ -121,8 +121,8 @@ export class GroupWriter {
       connection.destroy();
       stopped.reject(error);
     };
-    const late = refusal("The database took too long.");
-    const deadline = setTimeout(() => stop(late), this.#options.deadlineMs ?? GROUP_DEADLINE_MS);
+    const deadlineMs = this.#options.deadlineMs ?? GROUP_DEADLINE_MS;
+    const deadline = setTimeout(() => stop(refusal("The database took too long.")), deadlineMs);
     const group: Group = { connection, jobs, locks, batch: undefined, current: undefined };
     try {
       await Promise.race([this.#pass(group, stop), stopped.promise]);
