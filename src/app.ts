@@ -29,6 +29,7 @@ import { loadOperators } from "./policy/operators/registry.ts";
 import { EndpointTable } from "./serve-endpoints.ts";
 import { createMetricsPage, readAdminToken } from "./serve-metrics.ts";
 import { acquireFolder } from "./store/folder-lock.ts";
+import { startSweep } from "./store/once.ts";
 import { syncConfig } from "./sync-config.ts";
 import { ConnectionDesk } from "./upstream/oauth/connection-desk.ts";
 import { VERSION } from "./version.ts";
@@ -129,6 +130,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
   const failures = createFailureCounter({ clock: folder.clock, store: folder.store, audit: folder.audit });
   stoppers.push(startUpkeep({ store: folder.store, audit: folder.audit, onFault: (error) => log.warn("audit.upkeep", wordsOf(error)) }));
   stoppers.push(failures.start());
+  stoppers.push(startSweep(folder.store, () => folder.clock.now()));
   stoppers.push(watchHolds(desk.holds, desk.sessions, folder.access, () => folder.clock.now()));
   stoppers.push(watchChanges(desk.changes));
   stoppers.push(() => endSessions(desk));
@@ -150,8 +152,14 @@ async function serve(parts: Parts): Promise<RunningApp> {
   stoppers.push(() => metrics.stop());
   const findObstacle = async (): Promise<string | undefined> => {
     if (draining) return "the gateway is stopping";
-    await folder.store.write((batch) => batch.all("select 1"));
-    return undefined;
+    try {
+      await folder.access.look();
+      await folder.store.write((batch) => batch.all("select 1"), { shared: true, locks: [] });
+      return undefined;
+    } catch (error) {
+      // A failure's words are made to be shown; whatever else was thrown may say more than anybody should read.
+      return error instanceof FailureError ? error.message : "the database can't be used";
+    }
   };
   const metricsPage = createMetricsPage(createExposition(metrics.families), adminToken, gate);
   const pages: ServePage[] = [metricsPage, createConnectPages(connections, gate)];

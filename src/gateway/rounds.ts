@@ -81,7 +81,7 @@ export function createRoundSeal(sealer: Sealer, randomBytes: (size: number) => U
       const release = waiting.get(name);
       waiting.delete(name);
       release?.();
-      return await useOnce(batch, `round/${name}`, nowMs, nowMs + ROUND_LIFE_MS);
+      return await useOnce(batch, `round/${name}`, nowMs + ROUND_LIFE_MS);
     },
   };
 }

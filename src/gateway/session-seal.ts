@@ -62,7 +62,7 @@ const endedName = (id: string): string => `session/${createHash("sha256").update
 
 /** A session that its client has ended is ended everywhere. */
 export async function recordEnd(batch: Batch, id: string, nowMs: number): Promise<void> {
-  await useOnce(batch, endedName(id), nowMs, nowMs + SESSION_LIFE_MS);
+  await useOnce(batch, endedName(id), nowMs + SESSION_LIFE_MS);
 }
 
 export async function hasEnded(source: Readable, id: string): Promise<boolean> {
