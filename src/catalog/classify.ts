@@ -116,6 +116,7 @@ export function classifyTool(definition: Json): Verdict {
     signals: signals.map(({ name: kind, arguments: named }) => ({ name: kind, arguments: named })),
     features: [...features, ...signals.flatMap(({ features: fired }) => fired)].slice(0, MAX_FEATURES),
     action,
+    power,
     fields,
   };
 }

@@ -132,14 +132,14 @@ const OBJECTS = list("a an the all any each every it them its their your this th
 
 /** Nothing but joining words between two verbs. */
 function isChain(clause: readonly Word[], from: number, to: number): boolean {
-  return clause.slice(from + 1, to).every(({ text }) => JOINS.has(text) || /ly$/.test(text));
+  return clause.slice(from + 1, to).every(({ text }) => JOINS.has(text) || text.endsWith("ly"));
 }
 
 function findJoined(clause: readonly Word[], leading: ClauseVerb): ClauseVerb[] {
   const form = findVerb(clause[leading.at]?.text ?? "")?.form;
   const joined: ClauseVerb[] = [];
   for (let at = leading.at + 1; at < clause.length; at++) {
-    const before = /ly$/.test(clause[at - 1]?.text ?? "") ? clause[at - 2] : clause[at - 1];
+    const before = (clause[at - 1]?.text ?? "").endsWith("ly") ? clause[at - 2] : clause[at - 1];
     if (!JOINS.has(before?.text ?? "")) continue;
     const found = findVerb(clause[at]?.text ?? "");
     const next = clause[at + 1]?.text ?? "";

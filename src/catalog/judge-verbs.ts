@@ -136,7 +136,7 @@ function actOf(verb: Verb, at: number, words: readonly Word[], money: MoneyConte
   if (verb.act === "destructive") {
     const near = words.slice(at + 1, at + 4);
     if (near.some(({ text }) => EDITED.has(text))) return "write";
-    if (verb.word === "drop" && /^drag/.test(words[at - 2]?.text ?? "")) return "write";
+    if (verb.word === "drop" && words[at - 2]?.text.startsWith("drag") === true) return "write";
   }
   if (verb.act !== "read" && findMovement(words, at)) return "financial";
   if (turnsToMoney(verb.word, money)) return "financial";

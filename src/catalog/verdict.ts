@@ -2,6 +2,7 @@
 import type { TOOL_RISKS, ToolClass } from "../policy/decision.ts";
 import type { ActionArgument } from "./action-argument.ts";
 import type { Field } from "./fields.ts";
+import type { Power } from "./power.ts";
 import type { Signal } from "./signals.ts";
 
 /** Raised whenever the same definition may get another verdict. */
@@ -41,6 +42,8 @@ export interface Verdict {
   readonly features: readonly Feature[];
   /** The argument that chooses between actions, where there is one. */
   readonly action: ActionArgument | undefined;
+  /** The text that it takes and runs, where it does. */
+  readonly power: Power | undefined;
   readonly fields: readonly Field[];
 }
 
