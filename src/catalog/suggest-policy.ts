@@ -10,7 +10,12 @@ import { type ArgumentRule, printArgumentPath, suggestRules } from "./suggest-ru
 import type { Verdict } from "./verdict.ts";
 
 /** Calls a minute, for each grant. */
-export const CALLS_A_MINUTE: Readonly<Record<Exclude<ToolClass, "destructive">, number>> = { read: 60, write: 30, execute: 10, financial: 10 };
+export const CALLS_A_MINUTE: Readonly<Record<Exclude<ToolClass, "destructive">, number>> = {
+  read: 60,
+  write: 30,
+  execute: 10,
+  financial: 10,
+};
 const MAX_COUNTER_CHARACTERS = 128;
 
 export interface SuggestedEntry {
@@ -51,7 +56,10 @@ export function suggestForTool(definition: JsonObject, byHand?: ToolClass): Tool
 function suggestEntry(name: string, verdict: Verdict, rules: readonly ArgumentRule[]): SuggestedEntry {
   const harmless = verdict.class === "destructive" ? suggestHarmlessChoices(verdict) : undefined;
   const require = [...(harmless ? [harmless] : []), ...rules.map(({ rule }) => rule)];
-  const asks = verdict.class === "financial" || (verdict.class === "destructive" && !harmless) || (verdict.power?.kind === "code" && verdict.class === "execute");
+  const asks =
+    verdict.class === "financial" ||
+    (verdict.class === "destructive" && !harmless) ||
+    (verdict.power?.kind === "code" && verdict.class === "execute");
   const counter = `${name}_rate`;
   const max = CALLS_A_MINUTE[verdict.class === "destructive" ? "execute" : verdict.class];
   return {

@@ -58,7 +58,8 @@ export function suggestRules(verdict: Verdict): readonly ArgumentRule[] {
     else if (isPowered && power.kind === "sql") add(rules, field, "freeform_code", VERBS);
     else if (signals.includes("arbitrary_url")) add(rules, field, "arbitrary_url", HOSTS);
     else if (signals.includes("filesystem_path") && !isRelative(field)) add(rules, field, "filesystem_path", FOLDERS);
-    else if (signals.includes("recipient_param") && verdict.class !== "read") add(rules, field, "recipient_param", isMail(field) ? DOMAINS : RECIPIENTS);
+    else if (signals.includes("recipient_param") && verdict.class !== "read")
+      add(rules, field, "recipient_param", isMail(field) ? DOMAINS : RECIPIENTS);
     else if (signals.includes("money_amount") && verdict.class !== "read") addAmount(rules, field);
   }
   return rules;
@@ -75,7 +76,13 @@ function addAmount(rules: ArgumentRule[], field: Field): void {
   if (field.types.has("string") || field.types.has("array")) return;
   const path = printArgumentPath(field.steps);
   // Above zero and at most zero: nothing, until the second number is filled in.
-  const asked = path === undefined ? [] : [{ path, op: "gt", value: 0 }, { path, op: "lte", value: 0 }];
+  const asked =
+    path === undefined
+      ? []
+      : [
+          { path, op: "gt", value: 0 },
+          { path, op: "lte", value: 0 },
+        ];
   rules.push(createRule(field, "money_amount", "fill in the largest value", "No amount is allowed yet", asked));
 }
 
@@ -83,8 +90,13 @@ function createRule(field: Field, signal: SignalName, fill: string, none: string
   const shown = revealText(field.name).slice(0, MAX_NAME_CHARACTERS);
   // A path that the language can't take is one that never holds.
   const conditions = asked.length === 0 ? [{ path: "args", op: "in", value: [] }] : asked;
-  const held = field.isRequired && field.steps.length === 1 ? conditions : conditions.map((condition) => ({ any: [mayStayAway(field), condition] }));
-  return { argument: field.name, signal, rule: { name: `${fill} of ${shown}`, conditions: held, on_deny: `${none} for \`${shown}\`: the policy has not been filled in.` } };
+  const held =
+    field.isRequired && field.steps.length === 1 ? conditions : conditions.map((condition) => ({ any: [mayStayAway(field), condition] }));
+  return {
+    argument: field.name,
+    signal,
+    rule: { name: `${fill} of ${shown}`, conditions: held, on_deny: `${none} for \`${shown}\`: the policy has not been filled in.` },
+  };
 }
 
 /** Absent, by the list or object that would hold it. */
@@ -100,9 +112,18 @@ export function printArgumentPath(steps: readonly FieldStep[]): string | undefin
 
 /** A path inside of something that is not this machine. */
 function isRelative({ description }: Field): boolean {
-  return /\b(?:relative|repository|repo|bucket|vault|in the project|of the url|endpoint)\b/i.test(description) && !/\babsolute\b/i.test(description);
+  return (
+    /\b(?:relative|repository|repo|bucket|vault|in the project|of the url|endpoint)\b/i.test(description) &&
+    !/\babsolute\b/i.test(description)
+  );
 }
 
 function isMail({ joined, format, description }: Field): boolean {
-  return format === "email" || format === "idn-email" || joined.includes("email") || /\be-?mail/i.test(description) || /^(?:cc|bcc|attendees|invitees)$/.test(joined);
+  return (
+    format === "email" ||
+    format === "idn-email" ||
+    joined.includes("email") ||
+    /\be-?mail/i.test(description) ||
+    /^(?:cc|bcc|attendees|invitees)$/.test(joined)
+  );
 }
