@@ -72,6 +72,7 @@ function listQuoted(text: string): string[] {
 
 /** The line of a description that explains an argument, as comments of programs do. */
 function findLine(description: string, key: string): string {
+  if (key.length > MAX_KEY_CHARACTERS) return "";
   const at = description.search(new RegExp(`(?:^|[\\s*\`-])${key.replace(/[^\w]/g, "\\$&")}[\`*]*(?: \\([^)]{0,40}\\))?:`));
   if (at < 0) return "";
   const from = description.slice(at, at + MAX_LINE_CHARACTERS);
@@ -80,6 +81,7 @@ function findLine(description: string, key: string): string {
 }
 
 const MAX_LINE_CHARACTERS = 400;
+const MAX_KEY_CHARACTERS = 64;
 
 /** A switch that changes something where the rest only looks. */
 export function findChangingFlag(fields: readonly Field[]): { readonly field: Field; readonly act: ToolClass } | undefined {

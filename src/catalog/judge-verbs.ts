@@ -26,7 +26,7 @@ export interface VerbVerdict {
 }
 
 const ANSWERS: ReadonlySet<string> = new Set(
-  "search searches query queries lookup analysis check checks scan test calculation request comparison similarity full semantic vector web advanced retrieval aggregation diagnostic diagnostics detector validation inspection health".split(
+  "search searches query queries lookup analysis check checks scan calculation request comparison similarity full semantic vector web advanced retrieval aggregation diagnostic diagnostics detector validation inspection health".split(
     " ",
   ),
 );
@@ -118,7 +118,10 @@ function settleConflict(
 /** "Executes a search": what is run is a question. */
 function isAnswering(first: VerbSeen, clause: Clause): boolean {
   const at = clause.leading?.at ?? 0;
-  return first.act === "execute" && clause.words.slice(at + 1, at + 6).some(({ text }) => ANSWERS.has(text));
+  return (
+    (first.verb?.word === "run" || first.verb?.word === "execute") &&
+    clause.words.slice(at + 1, at + 6).some(({ text }) => ANSWERS.has(text))
+  );
 }
 
 const PRODUCES: ReadonlySet<string> = new Set(["generate", "produce"]);

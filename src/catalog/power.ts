@@ -113,7 +113,9 @@ const MAX_REACH = 9;
 
 /** "Executes … SQL", "run a shell command": said in the first clause, where no schema shows it. */
 function findSaidPower(clauseWords: readonly Word[], nameWords: readonly Word[], isRunning: boolean): Power | undefined {
-  const speaks = clauseWords.slice(0, 14).some(({ text }) => CHANGING.test(text)) || nameWords.some(({ text }) => CHANGING.test(text));
+  const speaks =
+    clauseWords.slice(0, 14).some(({ text }, at) => CHANGING.test(text) || (text === "select" && at < 5)) ||
+    nameWords.some(({ text }) => CHANGING.test(text));
   const runs = clauseWords.slice(0, 4).find(({ text }) => /^(?:execut(?:e|es|ing)|runs?|running)$/.test(text));
   const asked = clauseWords.slice(0, MAX_REACH).find(({ text }) => text === "query" || text === "queries");
   const base = clauseWords.slice(0, 6).findIndex(({ text }) => text === "database");
