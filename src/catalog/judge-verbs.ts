@@ -84,6 +84,8 @@ export function judgeVerbs(question: VerbQuestion): VerbVerdict | undefined {
   if (name.act === "destructive" && isSoft(question, stated))
     return { act: "write", confidence: "medium", seen, isConflict: false, isReversible: true };
   if (first === undefined) return settle(name.act, name.verb?.isDouble === true ? "low" : "medium");
+  // The name is nothing but the verb: what it is done to stands in the clause.
+  if (nameWords.length === 1 && name.verb !== undefined && name.verb.word === first.verb?.word) return settle(first.act, "high");
   if (name.act === first.act) return settle(name.act, "high");
   if (name.verb?.isDouble === true && name.act !== "financial" && first.verb?.isDouble !== true) {
     const onlyAnswers = name.act === "read" && (isAnswering(first, clause) || PRODUCES.has(first.verb?.word ?? ""));

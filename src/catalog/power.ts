@@ -32,9 +32,7 @@ const SHELLS: ReadonlySet<string> = new Set([
 const CHANGING = /\b(?:\w*sql|cypher|graphql|gremlin|aql|n1ql|plsql|t-sql|hql|surrealql|dml|ddl)\b/;
 /** Tools that look at code or rewrite it, rather than run it. */
 const DERIVING: ReadonlySet<string> = new Set(
-  `format validate lint parse convert translate highlight analyze analyse explain optimize optimise review prettify minify generate create
-  update save edit write beautify check describe search find compare summarize extract detect document refactor transform list decompile suggest
-  improve add set upload share import estimate verify score count get deploy register build render decode encode encrypt decrypt hash`.split(
+  `format validate lint parse convert translate highlight analyze analyse explain optimize optimise review prettify minify generate create update save edit write beautify check compare summarize detect document refactor transform decompile suggest improve add set upload share import estimate verify score deploy register build render decode encode encrypt decrypt hash`.split(
     /\s+/,
   ),
 );
