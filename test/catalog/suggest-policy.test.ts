@@ -62,6 +62,16 @@ describe("the policy of one tool", () => {
     expect(denial).toMatchObject({ code: "denied", message: expect.stringContaining("has not been filled in") });
   });
 
+  it("lets no payment pass that leaves out its amount or whom it goes to", () => {
+    const tool = define("send_payment", "Sends a payment.", { amount: { type: "number" }, recipient: TEXT });
+    const [entry] = Object.values(suggest(tool).tools);
+    expect(entry?.require?.map(({ conditions }) => conditions.map((condition) => "path" in condition && condition.path))).toEqual([
+      ["args.amount", "args.amount"],
+      ["args.recipient"],
+    ]);
+    expect(compile(suggest(tool)).decideCall(call("send_payment", {}), CONTEXT)).toMatchObject({ decision: "deny", code: "denied" });
+  });
+
   it("lets an optional argument stay away, and takes what was filled in", () => {
     const policy = suggest(define("fetch_page", "Fetches a page.", { url: TEXT, proxy: TEXT }));
     const filled = JSON.parse(

@@ -50,7 +50,7 @@ describe("policy suggest", () => {
     expect(JSON.parse(out)).toMatchObject({ version: "1", default: "deny", hide: ["delete_note"] });
     expect(err).toContain("fetch_page: read, medium; fill in the hosts of url [Accepts a URL or endpoint (url)]\n");
     expect(err).toContain("delete_note: destructive, critical; hidden\n");
-    expect(err).toContain("1 rule refuses every value until you fill in its list.");
+    expect(err).toContain("1 rule refuses every value until you fill it in.");
     const checked = await runCommand(["policy", "check", "--tools", tools, write("policy.json", out)]);
     expect([checked.code, checked.out]).toEqual([0, expect.stringContaining("a valid policy\n")]);
   });

@@ -4,7 +4,12 @@ import { type RawGateway, startGateway } from "../support/raw-gateway.ts";
 import { tool } from "../support/raw-upstream.ts";
 
 const tools = `[${tool("get_note")},${tool("delete_note")},${tool("create_note")},${tool("remove_label")}]`;
-const policy = { version: "1", default: "deny", hide: ["@destructive"], tools: { "@read": {}, "@write": { action: "deny", reason: "Nothing is written." } } };
+const policy = {
+  version: "1",
+  default: "deny",
+  hide: ["@destructive"],
+  tools: { "@read": {}, "@write": { action: "deny", reason: "Nothing is written." } },
+};
 let gateway: RawGateway;
 
 beforeAll(async () => {
