@@ -55,7 +55,7 @@ const FILLERS =
   when whenever want wants need needs who which and also quickly easily safely securely permanently automatically efficiently directly simply
   optionally immediately asynchronously intelligently programmatically instantly atomically recursively synchronously batch bulk mass
   advanced comprehensive powerful simple fast quick smart new able designed intended purpose task performs perform
-  performing does do make makes execute_tool attempts attempt try tries helpful useful convenience write_access read_only here
+  performing conduct conducts carry carries various does do make makes execute_tool attempts attempt try tries helpful useful convenience write_access read_only here
   warning important note danger experimental beta deprecated admin optional`);
 const DETERMINERS =
   list(`a an the all one some any this these those your its multiple several many new existing specific given each every current

@@ -20,7 +20,7 @@ const SURE: Readonly<Record<ToolClass, string>> = {
     discover lint diff ping decode encode encrypt decrypt tokenize match return display print peek grep enumerate introspect traverse visit
     count examine diagnose crawl scrape poll await wait investigate interpret infer recognize recognise transcribe learn know obtain gather collect
     view download export solve simplify factor differentiate integrate derive assess study consult understand respond
-    aggregate correlate paginate decompile disassemble deobfuscate minify prettify beautify slugify paraphrase geocode ls cat head whoami echo subtract multiply divide negate sum round floor ceil modulo average median`,
+    aggregate correlate paginate decompile disassemble deobfuscate minify prettify beautify slugify paraphrase geocode ls cat head whoami rephrase echo subtract multiply divide negate sum round floor ceil modulo average median`,
   write: `create add set update edit modify write save upload insert append change rename move copy duplicate clone replace send publish share import
     assign unassign configure enable disable register unregister schedule generate make synthesize compose submit complete finish approve reject accept
     decline reply forward invite attach detach unlink star unstar follow unfollow unlike react vote upvote downvote unpin unlock commit push pull
@@ -44,13 +44,12 @@ const SURE: Readonly<Record<ToolClass, string>> = {
 };
 
 const DOUBLE: Readonly<Record<ToolClass, string>> = {
-  read: `check test query watch monitor track measure profile trace audit review answer help report forecast preview scan score rank format hash
-    look stat sample screenshot capture snapshot evaluate compute simulate reverse map expand debug observe probe benchmark
-    breakdown guess reason think rate plan tail provide access see ask dump glob `,
+  read: `research check query watch monitor track measure profile trace audit review answer help report forecast preview scan score rank format hash
+    look stat sample screenshot capture snapshot evaluate compute simulate reverse map expand observe probe     breakdown guess reason think rate plan tail provide access see ask dump glob `,
   write: `store delegate load open type resolve mark build design interact post tag label comment email message log record lock pin like mark link close index book note  refresh process transfer
     request respond present focus go back pass patch plot chart place spin trim fit light play skip queue mention  host
     switch checkout swap deposit withdraw mint bridge redeem fund tip bid trade order charge wire invest  settle `,
-  execute: `call command script fire bootstrap boot   operate`,
+  execute: `test debug benchmark call command script fire bootstrap boot   operate`,
   financial: ``,
   destructive: `clean ignore exclude expire`,
 };
