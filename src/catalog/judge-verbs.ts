@@ -157,7 +157,7 @@ function actOf(verb: Verb, at: number, words: readonly Word[], money: MoneyConte
     if (near.some(({ text }) => EDITED.has(text))) return "write";
     if (verb.word === "drop" && words[at - 2]?.text.startsWith("drag") === true) return "write";
   }
-  if (verb.act !== "read" && findMovement(words, at)) return "financial";
+  if (verb.act !== "read" && findMovement(words, at, verb.word)) return "financial";
   if (turnsToMoney(verb.word, money)) return "financial";
   return verb.word === "withdraw" ? "destructive" : verb.act;
 }
