@@ -39,13 +39,22 @@ function findLater(words: readonly Word[]): LaterVerb[] {
     sentences++;
     const word = words[at] as Word;
     const found = findVerb(word.text);
-    if (found?.form === "third" && !found.verb.isDouble && found.verb.act !== "read" && !found.verb.isMaking)
+    if (
+      found?.form === "third" &&
+      !found.verb.isDouble &&
+      found.verb.act !== "read" &&
+      !found.verb.isMaking &&
+      !OF_INPUT.has(found.verb.word)
+    )
       later.push({ verb: found.verb, word });
   }
   return later;
 }
 
 const list = (words: string): ReadonlySet<string> => new Set(words.split(/\s+/));
+
+/** What a tool does with what it is given: "Accepts a list." */
+const OF_INPUT = list("accept apply combine exclude ignore skip");
 
 const ENDS = list(". ! ? \n");
 const FILLERS =

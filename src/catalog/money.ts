@@ -9,7 +9,7 @@ const list = (words: string): ReadonlySet<string> => new Set(words.split(/\s+/))
 /** Making one of these moves value. */
 const MOVEMENTS =
   list(`payment payments refund refunds payout payouts charge charges withdrawal withdrawals purchase purchases donation donations
-  remittance swap trade trades order orders deposit bid disbursement reimbursement prepayment tip airdrop`);
+  remittance swap trade trades order orders deposit bid bet bets disbursement reimbursement prepayment tip airdrop`);
 /** Value itself: a transfer of it, or sending it, is a payment. */
 const VALUES =
   list(`money funds fund eth ether btc bitcoin sol sui usdc usdt dai bnb matic trx nft nfts erc20 erc721 erc1155 token tokens coin coins
@@ -73,6 +73,13 @@ export function findMovement(words: readonly Word[], at: number, carrier: string
   return undefined;
 }
 
+/** "Initiates a transfer of funds": the verb stands as a noun. */
+export function carriesTransfer(words: readonly Word[], at: number, carrier: string, money: MoneyContext): boolean {
+  if (!CARRIERS.has(carrier)) return false;
+  const isNear = words.slice(at + 1, at + MAX_REACH).some(({ text }) => text === "transfer" || text === "transfers");
+  return isNear && turnsToMoney("transfer", money);
+}
+
 function moves(carrier: string, noun: string, before: string): boolean {
   if (MOVEMENTS.has(noun) && !PREPARING.has(carrier)) {
     // Orders are also what is sorted, what is worked off, and what goods are added to.
@@ -81,5 +88,6 @@ function moves(carrier: string, noun: string, before: string): boolean {
   }
   if (SENDING.has(carrier) && (CHAIN.has(noun) || MOVED.has(noun))) return true;
   if ((carrier === "add" || carrier === "remove" || carrier === "supply") && POOLED.has(noun)) return true;
+  if ((carrier === "process" || carrier === "complete") && noun === "checkout") return true;
   return (carrier === "open" || carrier === "claim") && HOLDINGS.has(noun);
 }
