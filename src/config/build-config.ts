@@ -42,6 +42,7 @@ export function buildConfig(parts: ConfigParts): Config {
       allowedHosts: listTexts(readMember(listen, "allowedHosts")),
     },
     storeFile: store === undefined ? undefined : path.resolve(folder, store.slice("sqlite:".length)),
+    limitsUrl: textOf(memberObject(document, "limits"), "url"),
     keyFile: keyFile === undefined ? undefined : path.resolve(folder, keyFile),
     servers: Object.entries(memberObject(document, "servers")).map(([name, server]) => buildServer(name, server, parts.replaced, folder)),
     policies: [...parts.policies].map(([name, policy]) => ({

@@ -261,11 +261,11 @@ export class Ledger {
 }
 
 /** Whether no amount of waiting admits this charge. */
-function isImpossible(charge: Charge): boolean {
+export function isImpossible(charge: Charge): boolean {
   return charge.refused !== undefined || charge.amount < 0n || charge.amount > charge.limit.max;
 }
 
-function isRefunded(limit: LimitSpec, outcome: Outcome): boolean {
+export function isRefunded(limit: LimitSpec, outcome: Outcome): boolean {
   switch (outcome) {
     case "not_sent":
       return true;

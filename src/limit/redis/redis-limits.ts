@@ -1,0 +1,312 @@
+/**
+ * Limits that are counted in Redis or Valkey, exact over any number of processes: one round trip before a call's group,
+ * the journal in it. What is `durable` is counted in the store. A call goes out only when what it took is on record under
+ * the origin that counts; what it took and does not use is given back, and where that can't be done it stays charged.
+ */
+import { assert } from "../../kernel/assert.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import { FailureError } from "../../kernel/failure.ts";
+import { createId } from "../../kernel/id.ts";
+import type { Charge, LimitSpec } from "../../policy/decision.ts";
+import type { Readable } from "../../store/read-rows.ts";
+import type { Batch, Store } from "../../store/store.ts";
+import { Calendars } from "../calendar.ts";
+import { CountNames } from "../counter-key.ts";
+import { isImpossible, isRefunded } from "../ledger.ts";
+import type { Hold, LimitRefusal, Limits, Outcome, Parties, PeekAnswer, Reservation, TakeAnswer } from "../limits.ts";
+import { Journal, type JournalRow } from "./journal.ts";
+import { type Link, LinkError, openLink } from "./link.ts";
+import { OriginWatch } from "./origin.ts";
+import { planRefund, planTake, readTaken, type TakePlan, writeTake } from "./plan-take.ts";
+import { ABANDON, ANSWER, RECORD_MS, REFUND, TAKE } from "./scripts.ts";
+
+/** How often a call is asked again because its calendar's window had moved. */
+const MAX_ASKS = 8;
+/** Calls whose fate is not known, to be given back with the next connection; beyond that they stay charged. */
+const MAX_ABANDONED = 10_000;
+/** How long an opening waits for the first look. */
+const OPEN_WAIT_MS = 5_000;
+const OPEN_LOOK_MS = 10;
+
+export interface RedisLimitsOptions {
+  readonly url: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly organisation: string;
+  /** Counts what is durable. */
+  readonly stored: Limits;
+  readonly say: (level: "info" | "warn", words: string) => void;
+  /** A time in place of the server's, for tests. */
+  readonly readTime?: (() => number | undefined) | undefined;
+  readonly commandTimeoutMs?: number | undefined;
+}
+
+export interface OpenedLimits extends Limits {
+  close(): Promise<void>;
+}
+
+/** A reservation of which a part is held in Redis. */
+interface SplitReservation extends Reservation {
+  readonly stored: Reservation | undefined;
+  readonly plan: TakePlan;
+  readonly rows: readonly { readonly row: JournalRow; readonly limit: LimitSpec }[];
+}
+
+class RedisHold implements Hold {
+  readonly plan: TakePlan;
+  readonly rows: readonly JournalRow[];
+  /** The first charge that had no room, and the longest wait. */
+  readonly full: { readonly charge: Charge; readonly waitMs: number } | undefined;
+  readonly #isCurrent: (batch: Batch, plan: TakePlan) => Promise<boolean>;
+  #abandon: ((plan: TakePlan) => void) | undefined;
+
+  constructor(
+    found: Pick<RedisHold, "plan" | "rows" | "full">,
+    isCurrent: (batch: Batch, plan: TakePlan) => Promise<boolean>,
+    abandon: (plan: TakePlan) => void,
+  ) {
+    this.plan = found.plan;
+    this.rows = found.rows;
+    this.full = found.full;
+    this.#isCurrent = isCurrent;
+    this.#abandon = abandon;
+  }
+
+  holds(batch: Batch): Promise<boolean> {
+    return this.rows.length === 0 ? Promise.resolve(true) : this.#isCurrent(batch, this.plan);
+  }
+
+  release(): void {
+    if (this.rows.length > 0) this.#abandon?.(this.plan);
+    this.#abandon = undefined;
+  }
+}
+
+class RedisLimits implements OpenedLimits {
+  readonly #options: RedisLimitsOptions;
+  readonly #journal: Journal;
+  readonly #names = new CountNames();
+  readonly #calendars = new Calendars();
+  readonly #settled = new WeakSet<Reservation>();
+  readonly #abandoned: TakePlan[] = [];
+  readonly #readTime: () => number | undefined;
+  #link!: Link;
+  #watch!: OriginWatch;
+  /** How far the server's clock is ahead of ours, as last seen. */
+  #aheadMs = 0;
+
+  constructor(options: RedisLimitsOptions) {
+    this.#options = options;
+    this.#journal = new Journal(options.organisation);
+    this.#readTime = options.readTime ?? (() => undefined);
+  }
+
+  /** Settles with the first verdict on Redis, whichever it is. */
+  async open(): Promise<void> {
+    let isLost = false;
+    const { url, store, organisation, clock, say, commandTimeoutMs } = this.#options;
+    const link = await openLink({
+      url,
+      commandTimeoutMs,
+      onReady: () => {
+        this.#watch.look();
+        for (const plan of this.#abandoned.splice(0)) this.#abandon(plan);
+      },
+      onLost: (words) => {
+        isLost = true;
+        this.#watch.lose(words.replace(/\.$/, ""));
+      },
+    });
+    this.#link = link;
+    const watch = { link, store, journal: this.#journal, organisation, now: () => clock.now(), readTime: this.#readTime, say };
+    this.#watch = new OriginWatch(watch);
+    for (let waitedMs = 0; waitedMs < OPEN_WAIT_MS && !isLost && !this.#watch.current; waitedMs += OPEN_LOOK_MS) {
+      await new Promise((resolve) => setTimeout(resolve, OPEN_LOOK_MS));
+    }
+  }
+
+  findObstacle(): string | undefined {
+    return this.#watch.obstacle;
+  }
+
+  async reserve(charges: readonly Charge[], parties: Parties, act: "take" | "peek"): Promise<Hold | undefined> {
+    const remote = charges.filter(isRemote);
+    if (remote.length === 0) return undefined;
+    assert(parties.organisation === this.#options.organisation, "counters belong to one organisation");
+    const origin = this.#watch.current;
+    if (!origin) throw unavailable(this.#watch.obstacle);
+    const counted = remote.filter((charge) => !isImpossible(charge) && charge.amount !== 0n);
+    const plan = planTake(this.#names, counted, parties, origin, createId(this.#options.clock.now()));
+    // What can't be admitted anyway takes nothing, and is still told what else is full.
+    const found = counted.length === 0 ? NOTHING : await this.#ask(plan, counted.length < remote.length && remote.some(isImpossible) ? "peek" : act);
+    return new RedisHold(
+      { plan, ...found },
+      (batch) => this.#isCurrent(batch, plan),
+      () => this.#abandon(plan),
+    );
+  }
+
+  async take(batch: Batch, charges: readonly Charge[], parties: Parties, nowMs: number, hold?: Hold): Promise<TakeAnswer> {
+    const { stored } = this.#options;
+    const own = charges.filter((charge) => !isRemote(charge));
+    if (!(hold instanceof RedisHold)) {
+      assert(own.length === charges.length, "counters in Redis were not asked");
+      return await stored.take(batch, own, parties, nowMs);
+    }
+    const refusal = await this.#judge(batch, charges, parties, nowMs, hold);
+    if (refusal) return refusal;
+    const taken = await stored.take(batch, own, parties, nowMs);
+    if (!taken.ok || hold.rows.length === 0) return taken;
+    this.#journal.add(batch, hold.rows, nowMs);
+    const limitOf = new Map(hold.plan.asked.map((one) => [one.counter, one.charge.limit] as const).reverse());
+    const rows = hold.rows.map((row) => ({ row, limit: limitOf.get(row.counter) as LimitSpec }));
+    const reservation: SplitReservation = {
+      id: hold.plan.id,
+      parts: taken.reservation?.parts ?? [],
+      stored: taken.reservation,
+      plan: hold.plan,
+      rows,
+    };
+    return { ok: true, reservation };
+  }
+
+  async peek(source: Readable, charges: readonly Charge[], parties: Parties, nowMs: number, hold?: Hold): Promise<PeekAnswer> {
+    const own = charges.filter((charge) => !isRemote(charge));
+    if (!(hold instanceof RedisHold)) {
+      assert(own.length === charges.length, "counters in Redis were not asked");
+      return await this.#options.stored.peek(source, own, parties, nowMs);
+    }
+    return (
+      (await this.#judge(source, charges, parties, nowMs, hold)) ?? (await this.#options.stored.peek(source, own, parties, nowMs))
+    );
+  }
+
+  async settle(batch: Batch, reservation: Reservation, outcome: Outcome): Promise<boolean> {
+    const { stored } = this.#options;
+    if (!isSplit(reservation)) return await stored.settle(batch, reservation, outcome);
+    let refunded = reservation.stored ? await stored.settle(batch, reservation.stored, outcome) : false;
+    if (this.#settled.has(reservation)) return refunded;
+    this.#settled.add(reservation);
+    batch.afterRollback(() => this.#settled.delete(reservation));
+    const owed: JournalRow[] = [];
+    for (const { row, limit } of reservation.rows) {
+      if (isRefunded(limit, outcome) && (await this.#journal.remove(batch, row.reservation, row.counter))) owed.push(row);
+    }
+    if (owed.length > 0) {
+      refunded = true;
+      batch.afterCommit(() => this.#giveBack(reservation.plan, owed));
+    }
+    return refunded;
+  }
+
+  async close(): Promise<void> {
+    await this.#watch.stop();
+    this.#link.close();
+  }
+
+  /** The refusal of a call that Redis, or the charge itself, does not admit; what the store says of the rest is heard too. */
+  async #judge(
+    source: Readable,
+    charges: readonly Charge[],
+    parties: Parties,
+    nowMs: number,
+    hold: RedisHold,
+  ): Promise<LimitRefusal | undefined> {
+    const impossible = charges.find((charge) => isRemote(charge) && isImpossible(charge));
+    if (!hold.full && !impossible) return undefined;
+    const own = charges.filter((charge) => !isRemote(charge));
+    const room = await this.#options.stored.peek(source, own, parties, nowMs);
+    const waits = [hold.full?.waitMs ?? 0, ...(room.ok ? [] : [room.retryAfterMs]), ...(impossible ? [undefined] : [])];
+    const full = new Set([hold.full?.charge, impossible, room.ok ? undefined : room.charge]);
+    const charge = charges.find((one) => full.has(one)) as Charge;
+    return { ok: false, charge, retryAfterMs: waits.includes(undefined) ? undefined : Math.max(...(waits as number[])) };
+  }
+
+  async #ask(plan: TakePlan, act: "take" | "peek"): Promise<Pick<RedisHold, "rows" | "full">> {
+    const { clock } = this.#options;
+    const givenMs = this.#readTime();
+    let guessMs = givenMs ?? clock.now() + this.#aheadMs;
+    const moved = new Map<number, number>();
+    for (let asks = 0; asks < MAX_ASKS; asks++) {
+      const args = writeTake(plan, act, this.#calendars, givenMs, (place) => moved.get(place) ?? guessMs);
+      const answer = await this.#run(plan, args, act);
+      switch (answer[0]) {
+        case ANSWER.done:
+          this.#seeTime(answer[1]);
+          return { rows: act === "take" ? readTaken(plan, answer) : [], full: undefined };
+        case ANSWER.full: {
+          this.#seeTime(answer[1]);
+          const { charge } = plan.asked[Number(answer[2])] as TakePlan["asked"][number];
+          return { rows: [], full: { charge, waitMs: Number(answer[3]) } };
+        }
+        case ANSWER.moved:
+          guessMs = Number(answer[2]);
+          moved.set(Number(answer[1]), guessMs);
+          break;
+        default:
+          this.#watch.lose("the counters in Redis are not the ones that count");
+          this.#watch.look();
+          throw unavailable(this.#watch.obstacle);
+      }
+    }
+    throw unavailable("the calendar moves on too fast");
+  }
+
+  async #run(plan: TakePlan, args: readonly string[], act: "take" | "peek"): Promise<readonly unknown[]> {
+    try {
+      return (await this.#link.run(TAKE, plan.keys, args)) as readonly unknown[];
+    } catch (error) {
+      // Whether it was taken is not known, or a script ended half way: what is on its record is given back.
+      if (act === "take" && !(error instanceof LinkError && error.fault === "unsent")) this.#abandon(plan);
+      if (error instanceof LinkError && error.fault === "refused") {
+        this.#watch.lose(error.message.replace(/\.$/, ""));
+        this.#watch.look();
+      }
+      throw unavailable(error instanceof LinkError ? error.message : undefined);
+    }
+  }
+
+  #seeTime(serverMs: unknown): void {
+    this.#aheadMs = Number(serverMs) - this.#options.clock.now();
+  }
+
+  async #isCurrent(batch: Batch, plan: TakePlan): Promise<boolean> {
+    if ((await this.#journal.readOrigin(batch)) === plan.origin.id) return true;
+    if (this.#watch.current?.id === plan.origin.id) this.#watch.lose("the counters in Redis were made anew by another process");
+    this.#watch.look();
+    return false;
+  }
+
+  #abandon(plan: TakePlan): void {
+    this.#link.run(ABANDON, plan.keys, [plan.origin.sentinel, String(RECORD_MS)]).catch(() => {
+      if (this.#abandoned.length < MAX_ABANDONED) this.#abandoned.push(plan);
+    });
+  }
+
+  /** Best effort: on record it is given back already, and a rebuilding sees it so. */
+  #giveBack(plan: TakePlan, rows: readonly JournalRow[]): void {
+    const { keys, args } = planRefund(plan, rows);
+    this.#link.run(REFUND, keys, args).catch(() => undefined);
+  }
+}
+
+const NOTHING = { rows: [], full: undefined } as const;
+
+function isRemote(charge: Charge): boolean {
+  return charge.limit.durable !== true;
+}
+
+function isSplit(reservation: Reservation): reservation is SplitReservation {
+  return "plan" in reservation;
+}
+
+function unavailable(words = "the counters of limits can't be asked"): FailureError {
+  return new FailureError({ code: "limits_unavailable", message: `Limits can't be counted now: ${words.replace(/\.$/, "")}.` });
+}
+
+/** Opens the counters; where Redis can't be had now, they come when it can. */
+export async function openRedisLimits(options: RedisLimitsOptions): Promise<OpenedLimits> {
+  const limits = new RedisLimits(options);
+  await limits.open();
+  return limits;
+}
