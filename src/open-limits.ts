@@ -16,7 +16,7 @@ export async function openLimits(folder: DataFolder, config: Config | undefined,
     url: config.limitsUrl,
     store: folder.store,
     clock: folder.clock,
-    organisation: folder.organisation,
+    home: folder.organisation,
     stored: folder.limits,
     say: (level, words) => log[level]("limits", words),
   });

@@ -254,7 +254,11 @@ export const CONFIG_SHAPE: ObjectShape = {
       description: "Where the counters of limits live; left out: in the store.",
       required: ["url"],
       keys: {
-        url: { kind: "text", description: "A Redis or Valkey that several gateways share: `redis://` or `rediss://`.", check: checkLimitsUrl },
+        url: {
+          kind: "text",
+          description: "A Redis or Valkey that several gateways share: `redis://` or `rediss://`.",
+          check: checkLimitsUrl,
+        },
       },
     },
     secrets: {

@@ -119,7 +119,7 @@ export interface Config {
   /** Absolute path of the SQLite file; undefined: in the data folder. */
   readonly storeFile: string | undefined;
   /** Where counters live, password and all; undefined: in the store. */
-  readonly limitsUrl: string | undefined;
+  readonly limitsUrl?: string | undefined;
   /** Absolute path of the master key's file; undefined: see the environment, then the data folder. */
   readonly keyFile: string | undefined;
   readonly servers: readonly ServerConfig[];

@@ -157,7 +157,11 @@ function lintLimits(entry: ToolEntry, pointer: string, document: PolicyDocument,
       warn("per_only_limit", at, "The caller chooses the value of `per`: give a limit without `per` beside this one.");
     }
     if (limit.durable === true) {
-      warn("no_effect", `${at}/durable`, "Without `limits.url` in the configuration every limit is counted in the store, and this says nothing more.");
+      warn(
+        "no_effect",
+        `${at}/durable`,
+        "Without `limits.url` in the configuration every limit is counted in the store, and this says nothing more.",
+      );
     }
   });
   if (entry.rate_limit && isSessionOnly) {

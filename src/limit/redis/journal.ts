@@ -67,8 +67,8 @@ export class Journal {
   #origin: string | undefined;
   #nextPruneMs = 0;
 
-  constructor(organisation: string) {
-    this.#id = organisation;
+  constructor(home: string) {
+    this.#id = home;
   }
 
   /** The origin that counts, for the whole of that group. */

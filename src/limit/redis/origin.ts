@@ -29,16 +29,17 @@ export interface OriginOptions {
   readonly link: Link;
   readonly store: Store;
   readonly journal: Journal;
-  readonly organisation: string;
+  /** What the keys stand under: counters of another store are others. */
+  readonly home: string;
   readonly now: () => number;
   /** The time of the counters where it is not the server's own, for tests. */
   readonly readTime: () => number | undefined;
   readonly say: (level: "info" | "warn", words: string) => void;
 }
 
-/** What all keys of an organisation begin with; the braces keep them in one slot. */
-export function prefixOf(organisation: string): string {
-  return `sallyport:{${organisation}}:`;
+/** What all keys of a store's counters begin with; the braces keep them in one slot. */
+export function prefixOf(home: string): string {
+  return `sallyport:{${home}}:`;
 }
 
 export class OriginWatch {
@@ -114,7 +115,7 @@ export class OriginWatch {
   }
 
   get #sentinelKey(): string {
-    return `${prefixOf(this.#options.organisation)}origin`;
+    return `${prefixOf(this.#options.home)}origin`;
   }
 
   #adopt(origin: Origin): void {
@@ -157,7 +158,7 @@ export class OriginWatch {
   }
 
   get #leaseName(): string {
-    return `limits/${this.#options.organisation}`;
+    return `limits/${this.#options.home}`;
   }
 
   #hold(batch: Batch): Promise<boolean> {
@@ -170,7 +171,7 @@ export class OriginWatch {
     const { link, store, journal, readTime } = this.#options;
     const given = readTime();
     const nowMs = given ?? (await readServerTime(link));
-    const prefix = `${prefixOf(this.#options.organisation)}${id}:`;
+    const prefix = `${prefixOf(this.#options.home)}${id}:`;
     let count = 0;
     for await (const rows of journal.readLive(store, nowMs)) {
       if (!(await store.write((batch) => this.#hold(batch)))) return undefined;

@@ -48,8 +48,16 @@ export interface TakePlan {
   readonly places: ReadonlyMap<string, number>;
 }
 
-export function planTake(names: CountNames, charges: readonly Charge[], parties: Parties, origin: Origin, id: string): TakePlan {
-  const root = prefixOf(parties.organisation);
+export interface TakeTerms {
+  readonly home: string;
+  readonly origin: Origin;
+  /** Of the reservation. */
+  readonly id: string;
+}
+
+export function planTake(names: CountNames, charges: readonly Charge[], parties: Parties, terms: TakeTerms): TakePlan {
+  const { home, origin, id } = terms;
+  const root = prefixOf(home);
   const prefix = `${root}${origin.id}:`;
   const keys = [`${root}origin`, `${prefix}r:${id}`];
   const places = new Map<string, number>();

@@ -32,7 +32,8 @@ export interface RedisLimitsOptions {
   readonly url: string;
   readonly store: Store;
   readonly clock: Clock;
-  readonly organisation: string;
+  /** Names the store, so that several share one Redis without meeting. */
+  readonly home: string;
   /** Counts what is durable. */
   readonly stored: Limits;
   readonly say: (level: "info" | "warn", words: string) => void;
@@ -97,14 +98,14 @@ class RedisLimits implements OpenedLimits {
 
   constructor(options: RedisLimitsOptions) {
     this.#options = options;
-    this.#journal = new Journal(options.organisation);
+    this.#journal = new Journal(options.home);
     this.#readTime = options.readTime ?? (() => undefined);
   }
 
   /** Settles with the first verdict on Redis, whichever it is. */
   async open(): Promise<void> {
     let isLost = false;
-    const { url, store, organisation, clock, say, commandTimeoutMs } = this.#options;
+    const { url, store, home, clock, say, commandTimeoutMs } = this.#options;
     const link = await openLink({
       url,
       commandTimeoutMs,
@@ -118,7 +119,7 @@ class RedisLimits implements OpenedLimits {
       },
     });
     this.#link = link;
-    const watch = { link, store, journal: this.#journal, organisation, now: () => clock.now(), readTime: this.#readTime, say };
+    const watch = { link, store, journal: this.#journal, home, now: () => clock.now(), readTime: this.#readTime, say };
     this.#watch = new OriginWatch(watch);
     for (let waitedMs = 0; waitedMs < OPEN_WAIT_MS && !isLost && !this.#watch.current; waitedMs += OPEN_LOOK_MS) {
       await new Promise((resolve) => setTimeout(resolve, OPEN_LOOK_MS));
@@ -132,13 +133,14 @@ class RedisLimits implements OpenedLimits {
   async reserve(charges: readonly Charge[], parties: Parties, act: "take" | "peek"): Promise<Hold | undefined> {
     const remote = charges.filter(isRemote);
     if (remote.length === 0) return undefined;
-    assert(parties.organisation === this.#options.organisation, "counters belong to one organisation");
+    const { home, clock } = this.#options;
     const origin = this.#watch.current;
     if (!origin) throw unavailable(this.#watch.obstacle);
     const counted = remote.filter((charge) => !isImpossible(charge) && charge.amount !== 0n);
-    const plan = planTake(this.#names, counted, parties, origin, createId(this.#options.clock.now()));
+    const plan = planTake(this.#names, counted, parties, { home, origin, id: createId(clock.now()) });
     // What can't be admitted anyway takes nothing, and is still told what else is full.
-    const found = counted.length === 0 ? NOTHING : await this.#ask(plan, counted.length < remote.length && remote.some(isImpossible) ? "peek" : act);
+    const found =
+      counted.length === 0 ? NOTHING : await this.#ask(plan, counted.length < remote.length && remote.some(isImpossible) ? "peek" : act);
     return new RedisHold(
       { plan, ...found },
       (batch) => this.#isCurrent(batch, plan),
@@ -176,9 +178,7 @@ class RedisLimits implements OpenedLimits {
       assert(own.length === charges.length, "counters in Redis were not asked");
       return await this.#options.stored.peek(source, own, parties, nowMs);
     }
-    return (
-      (await this.#judge(source, charges, parties, nowMs, hold)) ?? (await this.#options.stored.peek(source, own, parties, nowMs))
-    );
+    return (await this.#judge(source, charges, parties, nowMs, hold)) ?? (await this.#options.stored.peek(source, own, parties, nowMs));
   }
 
   async settle(batch: Batch, reservation: Reservation, outcome: Outcome): Promise<boolean> {
