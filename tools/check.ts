@@ -12,6 +12,7 @@ const SLOW = [
   "gateway",
   "bench",
   "samples",
+  "limit/redis",
   "docs/pages.test.ts",
   "store/open-store.test.ts",
   "audit/processes.test.ts",

@@ -15,6 +15,7 @@ const PROGRAMS: readonly Program[] = [
   { name: "nginx", debianPackage: "nginx-light", suites: "the run of the bench (test/bench)" },
   { name: "wrk", debianPackage: "wrk", suites: "the run of the bench (test/bench)" },
   { name: "curl", debianPackage: "curl", suites: "the commands that README and docs show (test/docs)" },
+  { name: "redis-server", debianPackage: "redis-server", suites: "counters in Redis (test/limit/redis, test/e2e/redis.test.ts)" },
   { name: "dash", debianPackage: "dash", suites: "the shell referee of shell_commands_in (test/policy/operators)" },
 ];
 

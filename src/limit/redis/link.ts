@@ -37,6 +37,8 @@ export interface Link {
 
 export interface LinkOptions {
   readonly url: string;
+  /** Told to every server beforehand, so that what is sent first arrives first. */
+  readonly scripts: readonly Script[];
   /** Called with every connection that is made. */
   readonly onReady: () => void;
   /** Called when a connection has gone, or could not be made; `words` name no address. */
@@ -49,7 +51,7 @@ interface Connection {
   connect(): Promise<unknown>;
   sendCommand(args: readonly string[]): Promise<unknown>;
   destroy(): void;
-  on(event: "error" | "end", listener: () => void): unknown;
+  on(event: "error" | "end", listener: (error?: unknown) => void): unknown;
 }
 
 type Connect = () => Connection;
@@ -136,22 +138,25 @@ class RedisLink implements Link {
     this.#sent = 0;
     this.#answered = 0;
     this.#stuckSinceMs = 0;
+    let wasReady = false;
     const lose = (words: string): void => this.#lose(connection, words);
-    connection.on("error", () => lose("The connection to Redis was lost."));
-    connection.on("end", () => lose("The connection to Redis was lost."));
+    const fail = (error?: unknown): void =>
+      lose(wasReady ? "The connection to Redis was lost." : `Redis can't be reached: ${wordOf(error)}.`);
+    connection.on("error", fail);
+    connection.on("end", () => fail());
     // A server that was stopped accepts connections and says nothing on them.
     const late = setTimeout(() => lose("Redis does not answer."), CONNECT_TIMEOUT_MS + this.#timeoutMs);
     late.unref();
     connection
       .connect()
-      .then(
-        () => {
-          if (connection !== this.#connection || this.#closed) return;
-          this.#pauseMs = FIRST_PAUSE_MS;
-          this.#options.onReady();
-        },
-        (error: unknown) => lose(`Redis can't be reached: ${wordOf(error)}.`),
-      )
+      .then(() => {
+        if (connection !== this.#connection || this.#closed) return;
+        wasReady = true;
+        this.#pauseMs = FIRST_PAUSE_MS;
+        // Where that is not allowed, each is sent whole when it is first needed.
+        for (const { text } of this.#options.scripts) this.send(["SCRIPT", "LOAD", text]).catch(() => undefined);
+        this.#options.onReady();
+      }, fail)
       .finally(() => clearTimeout(late));
   }
 

@@ -48,7 +48,8 @@ export class OriginWatch {
   readonly #timer: NodeJS.Timeout;
   #current: Origin | undefined;
   #obstacle: string | undefined = "the counters of limits in Redis were not looked at yet";
-  #told: string | undefined;
+  /** What was said since calls were last counted. */
+  readonly #told = new Set<string>();
   #looking: Promise<void> | undefined;
   #again = false;
   #stopped = false;
@@ -121,13 +122,13 @@ export class OriginWatch {
   #adopt(origin: Origin): void {
     if (this.#current?.sentinel === origin.sentinel) return;
     this.#current = origin;
-    if (this.#told !== undefined) this.#options.say("info", "Limits are counted in Redis again.");
-    this.#told = undefined;
+    if (this.#told.size > 0) this.#options.say("info", "Limits are counted in Redis again.");
+    this.#told.clear();
   }
 
   #tell(words: string): void {
-    if (this.#told === words || this.#stopped) return;
-    this.#told = words;
+    if (this.#told.has(words) || this.#stopped) return;
+    this.#told.add(words);
     this.#options.say("warn", `Calls with limits are refused: ${words}.`);
   }
 

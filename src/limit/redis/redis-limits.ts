@@ -108,6 +108,7 @@ class RedisLimits implements OpenedLimits {
     const { url, store, home, clock, say, commandTimeoutMs } = this.#options;
     const link = await openLink({
       url,
+      scripts: [TAKE, ABANDON, REFUND],
       commandTimeoutMs,
       onReady: () => {
         this.#watch.look();

@@ -15,10 +15,11 @@ export function bindRedis(store: Store, limits: Limits, setTime: (nowMs: number)
       setTime(nowMs);
       const hold = await limits.reserve?.(charges, parties, "take");
       const answer = await store.write(async (batch) => {
-        if (hold && !(await hold.holds(batch))) throw new Error("the counters were made anew");
+        if (hold && !(await hold.holds(batch))) return undefined;
         return await limits.take(batch, charges, parties, nowMs, hold);
       });
-      if (!answer.ok) hold?.release();
+      if (answer?.ok !== true) hold?.release();
+      if (!answer) throw new Error("the counters were made anew");
       return answer;
     },
     async peek(charges, parties, nowMs) {
