@@ -54,7 +54,7 @@ const PRUNE =
 
 /** Rows that are let go of at a time. */
 const PRUNE_ROWS = 500;
-export const JOURNAL_PRUNE_INTERVAL_MS = 60_000;
+export const JOURNAL_PRUNE_INTERVAL_MS: number = 60_000;
 /** Redis tells its own time: what counts no more by the store's clock is kept a while longer. */
 const PRUNE_SPARE_MS = 10 * 60_000;
 /** Rows of a page when counters are rebuilt. */
@@ -65,7 +65,6 @@ export class Journal {
   readonly #waiting = new WeakMap<Batch, JournalRow[]>();
   #epoch: number | undefined;
   #origin: string | undefined;
-  #nextPruneMs = 0;
 
   constructor(home: string) {
     this.#id = home;
@@ -93,13 +92,13 @@ export class Journal {
   }
 
   /** Written with the others of the group, before it commits. */
-  add(batch: Batch, rows: readonly JournalRow[], nowMs: number): void {
+  add(batch: Batch, rows: readonly JournalRow[]): void {
     let waiting = this.#waiting.get(batch);
     if (!waiting) {
       waiting = [];
       this.#waiting.set(batch, waiting);
     }
-    if (waiting.length === 0) batch.beforeCommit({}, () => this.#save(batch, nowMs));
+    if (waiting.length === 0) batch.beforeCommit({}, () => this.#save(batch));
     waiting.push(...rows);
   }
 
@@ -121,17 +120,19 @@ export class Journal {
     }
   }
 
-  async #save(batch: Batch, nowMs: number): Promise<void> {
+  /** Lets go of some of what counts no more; true where there may be more of it. */
+  async prune(batch: Batch, nowMs: number): Promise<boolean> {
+    const dueMs = nowMs - PRUNE_SPARE_MS;
+    return (await batch.run(PRUNE, [dueMs, PRUNE_ROWS, dueMs])) >= PRUNE_ROWS;
+  }
+
+  async #save(batch: Batch): Promise<void> {
     const waiting = this.#waiting.get(batch) as JournalRow[];
     const values = waiting.map(toValues);
     waiting.length = 0;
     for (const size of INSERT_ROWS) {
       while (values.length >= size) await batch.run(INSERTS.get(size) as string, values.splice(0, size).flat());
     }
-    if (nowMs < this.#nextPruneMs) return;
-    const dueMs = nowMs - PRUNE_SPARE_MS;
-    const removed = await batch.run(PRUNE, [dueMs, PRUNE_ROWS, dueMs]);
-    this.#nextPruneMs = removed >= PRUNE_ROWS ? nowMs : nowMs + JOURNAL_PRUNE_INTERVAL_MS;
   }
 }
 

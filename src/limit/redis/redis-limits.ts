@@ -14,7 +14,7 @@ import { Calendars } from "../calendar.ts";
 import { CountNames } from "../counter-key.ts";
 import { isImpossible, isRefunded } from "../ledger.ts";
 import type { Hold, LimitRefusal, Limits, Outcome, Parties, PeekAnswer, Reservation, TakeAnswer } from "../limits.ts";
-import { Journal, type JournalRow } from "./journal.ts";
+import { JOURNAL_PRUNE_INTERVAL_MS, Journal, type JournalRow } from "./journal.ts";
 import { type Link, LinkError, openLink } from "./link.ts";
 import { OriginWatch } from "./origin.ts";
 import { planRefund, planTake, readTaken, type TakePlan, writeTake } from "./plan-take.ts";
@@ -43,6 +43,7 @@ export interface RedisLimitsOptions {
 }
 
 export interface OpenedLimits extends Limits {
+  prune(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -95,6 +96,8 @@ class RedisLimits implements OpenedLimits {
   #watch!: OriginWatch;
   /** How far the server's clock is ahead of ours, as last seen. */
   #aheadMs = 0;
+  #pruner: NodeJS.Timeout | undefined;
+  #pruning: Promise<void> | undefined;
 
   constructor(options: RedisLimitsOptions) {
     this.#options = options;
@@ -122,6 +125,12 @@ class RedisLimits implements OpenedLimits {
     this.#link = link;
     const watch = { link, store, journal: this.#journal, home, now: () => clock.now(), readTime: this.#readTime, say };
     this.#watch = new OriginWatch(watch);
+    this.#pruner = setInterval(() => {
+      this.#pruning ??= this.prune().finally(() => {
+        this.#pruning = undefined;
+      });
+    }, JOURNAL_PRUNE_INTERVAL_MS);
+    this.#pruner.unref();
     for (let waitedMs = 0; waitedMs < OPEN_WAIT_MS && !isLost && !this.#watch.current; waitedMs += OPEN_LOOK_MS) {
       await new Promise((resolve) => setTimeout(resolve, OPEN_LOOK_MS));
     }
@@ -160,7 +169,7 @@ class RedisLimits implements OpenedLimits {
     if (refusal) return refusal;
     const taken = await stored.take(batch, own, parties, nowMs);
     if (!taken.ok || hold.rows.length === 0) return taken;
-    this.#journal.add(batch, hold.rows, nowMs);
+    this.#journal.add(batch, hold.rows);
     const limitOf = new Map(hold.plan.asked.map((one) => [one.counter, one.charge.limit] as const).reverse());
     const rows = hold.rows.map((row) => ({ row, limit: limitOf.get(row.counter) as LimitSpec }));
     const reservation: SplitReservation = {
@@ -200,7 +209,19 @@ class RedisLimits implements OpenedLimits {
     return refunded;
   }
 
+  /** Lets go of what counts no more, by the earlier of both clocks. Never rejects: it is tried again. */
+  async prune(): Promise<void> {
+    const { store, clock } = this.#options;
+    try {
+      while (await store.write((batch) => this.#journal.prune(batch, clock.now() + Math.min(0, this.#aheadMs))));
+    } catch {
+      // The store says what is wrong to those who need it now.
+    }
+  }
+
   async close(): Promise<void> {
+    clearInterval(this.#pruner);
+    await this.#pruning;
     await this.#watch.stop();
     this.#link.close();
   }

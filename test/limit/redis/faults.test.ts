@@ -254,6 +254,17 @@ describe.runIf(HAS_REDIS)("counters in Redis", () => {
     expect(answer.ok || Math.abs(Number(answer.retryAfterMs) - (end - ofServer * 1000))).toBeLessThan(60_000);
   });
 
+  test("rows that count no more leave the store, the others stay", async () => {
+    const redis = await openServer();
+    const rig = await openRig(redis.url);
+    const minute = chargeOf(limitOf({ max: 5_000 }));
+    await Promise.all(Array.from({ length: 1_200 }, () => ask(rig, [minute])));
+    await ask(rig, [chargeOf(limitOf({ key: "day", windowMs: 86_400_000 }))], START + 1);
+    await ask(rig, [minute], START + 3_600_000);
+    await rig.opened.prune();
+    expect(await rowsOf(rig)).toBe(2);
+  });
+
   test("no wait of the connection is without an end", () => {
     expect([COMMAND_TIMEOUT_MS, CONNECT_TIMEOUT_MS].every((ms) => ms > 0 && ms <= 5_000)).toBe(true);
   });
