@@ -14,6 +14,8 @@ export const CONNECT_TIMEOUT_MS = 2_000;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;
 const SWEEP_MS = 200;
+/** Times of answered commands that are kept before they are let go of together. */
+const FORGET_ANSWERED = 1024;
 const ERROR_WORD = /^[A-Z]{2,24}\b/;
 
 /** `unsent`: it certainly did not run. `unknown`: it may have. `refused`: Redis answered with an error. */
@@ -81,11 +83,10 @@ class RedisLink implements Link {
   #retry: NodeJS.Timeout | undefined;
   #pauseMs = FIRST_PAUSE_MS;
   #closed = false;
-  /** Of the connection that stands: how many were sent and answered, and when the oldest unanswered was first seen. */
-  #sent = 0;
+  /** When each command of the connection that stands was sent; those before `#answered` have their answer. */
+  #sentAt: number[] = [];
   #answered = 0;
-  #stuckAt = 0;
-  #stuckSinceMs = 0;
+  #wasLate = false;
 
   constructor(connect: Connect, options: LinkOptions) {
     this.#connect = connect;
@@ -103,14 +104,14 @@ class RedisLink implements Link {
   async send(args: readonly string[]): Promise<unknown> {
     const connection = this.#connection;
     if (connection?.isReady !== true) throw new LinkError("unsent", "Redis can't be reached.");
-    if (this.#sent - this.#answered >= MAX_COMMANDS_IN_FLIGHT) throw new LinkError("unsent", "Too many commands wait for Redis.");
-    this.#sent++;
+    if (this.#sentAt.length - this.#answered >= MAX_COMMANDS_IN_FLIGHT) throw new LinkError("unsent", "Too many commands wait for Redis.");
+    this.#sentAt.push(performance.now());
     try {
       return await connection.sendCommand(args);
     } catch (error) {
       throw toLinkError(error);
     } finally {
-      if (connection === this.#connection) this.#answered++;
+      if (connection === this.#connection) this.#count();
     }
   }
 
@@ -135,9 +136,9 @@ class RedisLink implements Link {
   #open(): void {
     const connection = this.#connect();
     this.#connection = connection;
-    this.#sent = 0;
+    this.#sentAt = [];
     this.#answered = 0;
-    this.#stuckSinceMs = 0;
+    this.#wasLate = false;
     let wasReady = false;
     const lose = (words: string): void => this.#lose(connection, words);
     const fail = (error?: unknown): void =>
@@ -179,24 +180,19 @@ class RedisLink implements Link {
     }
   }
 
-  /** Twice in a row, so that a turn in which this process itself was late is not held against Redis. */
+  #count(): void {
+    this.#answered++;
+    if (this.#answered < FORGET_ANSWERED) return;
+    this.#sentAt.splice(0, this.#answered);
+    this.#answered = 0;
+  }
+
+  /** Late twice in a row, so that a turn in which this process itself was late is not held against Redis. */
   #sweep(): void {
-    if (this.#sent === this.#answered) {
-      this.#stuckSinceMs = 0;
-      return;
-    }
-    const nowMs = performance.now();
-    if (this.#stuckSinceMs === 0 || this.#stuckAt !== this.#answered) {
-      this.#stuckAt = this.#answered;
-      this.#stuckSinceMs = nowMs;
-      return;
-    }
-    if (nowMs - this.#stuckSinceMs < this.#timeoutMs) return;
-    this.#stuckSinceMs = nowMs;
-    setImmediate(() => {
-      const connection = this.#connection;
-      if (connection && this.#stuckAt === this.#answered && this.#sent !== this.#answered) this.#lose(connection, "Redis does not answer.");
-    });
+    const oldest = this.#sentAt[this.#answered];
+    const isLate = oldest !== undefined && performance.now() - oldest > this.#timeoutMs;
+    if (isLate && this.#wasLate && this.#connection) return this.#lose(this.#connection, "Redis does not answer.");
+    this.#wasLate = isLate;
   }
 }
 

@@ -1,4 +1,6 @@
 /** Redis that stalls, cuts off, forgets or refuses: never one call too many, and never a wait without an end. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { FailureError } from "../../../src/kernel/failure.ts";
 import type { Reservation, TakeAnswer } from "../../../src/limit/limits.ts";
@@ -195,6 +197,25 @@ describe.runIf(HAS_REDIS)("counters in Redis", () => {
     const told = [...right.said, ...wrong.said, wrong.opened.findObstacle?.()].join("\n");
     expect(told).toContain("WRONGPASS");
     expect(told).not.toMatch(/canary|127\.0\.0\.1/);
+  });
+
+  test("a user with the rights that the page names, and no others, is enough", async () => {
+    const redis = await openServer();
+    const rights = ["~sallyport:*", "+@read", "+@write", "+@scripting", "+info", "+time", "+select"];
+    const page = readFileSync(path.resolve(import.meta.dirname, "../../../docs/limits.md"), "utf8");
+    expect(page).toContain(`\`${rights.join(" ")}\``);
+    await redis.send("ACL", "SETUSER", "counter", "on", ">a password", ...rights);
+    const rig = await openRig(`redis://counter:a%20password@127.0.0.1:${redis.port}/3`);
+    const charge = chargeOf(limitOf({ max: 1, counts: "successes" }), { per: "text:a" });
+    const reservation = reservationOf(await rig.limits.take([charge], parties, START));
+    await rig.limits.settle(reservation, "tool_error");
+    expect([await ask(rig, [charge]), await ask(rig, [charge])]).toEqual(["ok", "full"]);
+    await redis.send("FLUSHALL");
+    await ask(rig, [charge]);
+    await recovered(rig);
+    expect(await ask(rig, [charge])).toBe("full");
+    await redis.send("ACL", "SETUSER", "counter", "-info");
+    await waitUntil(() => /NOPERM/.test(rig.opened.findObstacle?.() ?? ""));
   });
 
   test("a durable limit is counted in the store: it needs no Redis, and both are told as one", async () => {
