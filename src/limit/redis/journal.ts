@@ -47,8 +47,7 @@ const REMOVE = "DELETE FROM limit_charge WHERE reservation = ? AND counter = ?";
 const READ_ORIGIN = "SELECT origin FROM limit_origin WHERE id = ?";
 const PUT_ORIGIN =
   "INSERT INTO limit_origin (id, origin, made_ms) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, made_ms = excluded.made_ms";
-const PAGE =
-  `SELECT ${COLUMNS} FROM limit_charge WHERE (reservation, counter) > (?, ?) AND free_ms > ? ` + "ORDER BY reservation, counter LIMIT ?";
+const PAGE = `SELECT ${COLUMNS} FROM limit_charge WHERE (reservation, counter) > (?, ?) AND free_ms > ? ORDER BY reservation, counter LIMIT ?`;
 const PRUNE =
   "DELETE FROM limit_charge WHERE reservation IN (SELECT reservation FROM limit_charge WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?) AND expires_ms <= ?";
 

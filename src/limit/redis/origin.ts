@@ -50,6 +50,8 @@ export class OriginWatch {
   #obstacle: string | undefined = "the counters of limits in Redis were not looked at yet";
   /** What was said since calls were last counted. */
   readonly #told = new Set<string>();
+  /** Rises with every loss: what was seen before one says nothing of the connection after it. */
+  #turn = 0;
   #looking: Promise<void> | undefined;
   #again = false;
   #stopped = false;
@@ -71,6 +73,7 @@ export class OriginWatch {
 
   /** The counters can't be trusted, or reached, until somebody has looked. */
   lose(words: string): void {
+    this.#turn++;
     this.#current = undefined;
     this.#obstacle = words;
     this.#tell(words);
@@ -103,10 +106,12 @@ export class OriginWatch {
   async #check(): Promise<void> {
     const { link, store, journal } = this.#options;
     if (!link.isReady) return this.lose("Redis, which holds the counters of limits, can't be reached");
+    const turn = this.#turn;
     const [server, held] = await Promise.all([readServer(link), link.send(["GET", this.#sentinelKey])]);
     if (server.unfit !== undefined) return this.lose(server.unfit);
     const known = await journal.lookUpOrigin(store);
     const sentinel = known === undefined ? undefined : `${known} ${server.identity}`;
+    if (turn !== this.#turn) return this.#lookSoon();
     if (known !== undefined && sentinel !== undefined && held === sentinel) return this.#adopt({ id: known, sentinel });
     const words = "the counters of limits are being rebuilt in Redis";
     // The first making of all is nothing to worry people with.
@@ -133,6 +138,7 @@ export class OriginWatch {
   }
 
   async #rebuild(held: string, identity: string): Promise<void> {
+    const turn = this.#turn;
     const { link, store, journal, now } = this.#options;
     const id = randomBytes(ORIGIN_BYTES).toString("hex");
     // From this commit on nothing that was taken before goes out: what the journal holds is all there is.
@@ -144,9 +150,11 @@ export class OriginWatch {
     if (!begun) return this.#lookSoon();
     try {
       const restored = await this.#restore(id);
+      // Everything went over one connection, or it is not known that one server has it all.
+      if (restored === undefined || turn !== this.#turn) return this.#lookSoon();
       const sentinel = `${id} ${identity}`;
-      const opened = restored !== undefined && (await link.run(OPEN_ORIGIN, [this.#sentinelKey], [held, sentinel]));
-      if (opened !== 1) return this.#lookSoon();
+      const opened = await link.run(OPEN_ORIGIN, [this.#sentinelKey], [held, sentinel]);
+      if (opened !== 1 || turn !== this.#turn) return this.#lookSoon();
       this.#options.say("info", `The counters of limits were made in Redis from ${restored} charges on record.`);
       this.#adopt({ id, sentinel });
     } finally {

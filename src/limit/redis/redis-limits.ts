@@ -107,7 +107,7 @@ class RedisLimits implements OpenedLimits {
 
   /** Settles with the first verdict on Redis, whichever it is. */
   async open(): Promise<void> {
-    let isLost = false;
+    const first = { isLost: false };
     const { url, store, home, clock, say, commandTimeoutMs } = this.#options;
     const link = await openLink({
       url,
@@ -118,7 +118,7 @@ class RedisLimits implements OpenedLimits {
         for (const plan of this.#abandoned.splice(0)) this.#abandon(plan);
       },
       onLost: (words) => {
-        isLost = true;
+        first.isLost = true;
         this.#watch.lose(words.replace(/\.$/, ""));
       },
     });
@@ -131,7 +131,7 @@ class RedisLimits implements OpenedLimits {
       });
     }, JOURNAL_PRUNE_INTERVAL_MS);
     this.#pruner.unref();
-    for (let waitedMs = 0; waitedMs < OPEN_WAIT_MS && !isLost && !this.#watch.current; waitedMs += OPEN_LOOK_MS) {
+    for (let waitedMs = 0; waitedMs < OPEN_WAIT_MS && !first.isLost && !this.#watch.current; waitedMs += OPEN_LOOK_MS) {
       await new Promise((resolve) => setTimeout(resolve, OPEN_LOOK_MS));
     }
   }
@@ -250,6 +250,8 @@ class RedisLimits implements OpenedLimits {
     let guessMs = givenMs ?? clock.now() + this.#aheadMs;
     const moved = new Map<number, number>();
     for (let asks = 0; asks < MAX_ASKS; asks++) {
+      // The connection may be another one by now, to a server that nobody has looked at.
+      if (this.#watch.current !== plan.origin) throw unavailable(this.#watch.obstacle);
       const args = writeTake(plan, act, this.#calendars, givenMs, (place) => moved.get(place) ?? guessMs);
       const answer = await this.#run(plan, args, act);
       switch (answer[0]) {

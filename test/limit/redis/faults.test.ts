@@ -84,16 +84,16 @@ describe.runIf(HAS_REDIS)("counters in Redis", () => {
     const redis = await openServer();
     const rig = await openRig(redis.url, { ownTime: true });
     const charge = chargeOf(limitOf({ max: 60, windowMs: 3_600_000 }));
-    let cutting = true;
+    const cutter = { isAtWork: true };
     const cuts = (async () => {
-      while (cutting) await redis.send("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+      while (cutter.isAtWork) await redis.send("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     })();
     const answers: string[] = [];
     for (let round = 0; round < 30; round++) {
       answers.push(...(await askMany(rig, 10, charge)));
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    cutting = false;
+    cutter.isAtWork = false;
     await cuts;
     expect(countOf(answers, "unavailable")).toBeGreaterThan(0);
     await recovered(rig);

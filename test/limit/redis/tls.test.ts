@@ -18,7 +18,9 @@ function makeCertificate(folder: string): { readonly key: string; readonly cert:
   return { key, cert };
 }
 
-describe.runIf(HAS_REDIS)("Redis behind TLS", () => {
+const HAS_OPENSSL = !(process.env["SALLYPORT_MISSING_PROGRAMS"] ?? "").split(",").includes("openssl");
+
+describe.runIf(HAS_REDIS && HAS_OPENSSL)("Redis behind TLS", () => {
   test("is trusted by its certificate, and not without it", async () => {
     const folder = mkdtempSync(path.join(tmpdir(), "sallyport-tls-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
