@@ -23,7 +23,7 @@ import { ABANDON, ANSWER, RECORD_MS, REFUND, TAKE } from "./scripts.ts";
 /** How often a call is asked again because its calendar's window had moved. */
 const MAX_ASKS = 8;
 /** Calls whose fate is not known, to be given back with the next connection; beyond that they stay charged. */
-const MAX_ABANDONED = 10_000;
+const MAX_ABANDONED = 2_000;
 /** How long an opening waits for the first look. */
 const OPEN_WAIT_MS = 5_000;
 const OPEN_LOOK_MS = 10;
@@ -96,6 +96,8 @@ class RedisLimits implements OpenedLimits {
   #watch!: OriginWatch;
   /** How far the server's clock is ahead of ours, as last seen. */
   #aheadMs = 0;
+  /** Refunds under way; bounded as the connection's commands are. */
+  readonly #givingBack = new Set<Promise<unknown>>();
   #pruner: NodeJS.Timeout | undefined;
   #pruning: Promise<void> | undefined;
 
@@ -222,6 +224,7 @@ class RedisLimits implements OpenedLimits {
   async close(): Promise<void> {
     clearInterval(this.#pruner);
     await this.#pruning;
+    await Promise.all(this.#givingBack);
     await this.#watch.stop();
     this.#link.close();
   }
@@ -267,10 +270,11 @@ class RedisLimits implements OpenedLimits {
           guessMs = Number(answer[2]);
           moved.set(Number(answer[1]), guessMs);
           break;
-        default:
-          this.#watch.lose("the counters in Redis are not the ones that count");
-          this.#watch.look();
+        case ANSWER.strange:
+          this.#doubt(plan, "the counters in Redis are not the ones that count");
           throw unavailable(this.#watch.obstacle);
+        default:
+          throw unavailable("the call was given up before it was counted");
       }
     }
     throw unavailable("the calendar moves on too fast");
@@ -282,10 +286,7 @@ class RedisLimits implements OpenedLimits {
     } catch (error) {
       // Whether it was taken is not known, or a script ended half way: what is on its record is given back.
       if (act === "take" && !(error instanceof LinkError && error.fault === "unsent")) this.#abandon(plan);
-      if (error instanceof LinkError && error.fault === "refused") {
-        this.#watch.lose(error.message.replace(/\.$/, ""));
-        this.#watch.look();
-      }
+      if (error instanceof LinkError && error.fault === "refused") this.#doubt(plan, error.message.replace(/\.$/, ""));
       throw unavailable(error instanceof LinkError ? error.message : undefined);
     }
   }
@@ -296,9 +297,14 @@ class RedisLimits implements OpenedLimits {
 
   async #isCurrent(batch: Batch, plan: TakePlan): Promise<boolean> {
     if ((await this.#journal.readOrigin(batch)) === plan.origin.id) return true;
-    if (this.#watch.current?.id === plan.origin.id) this.#watch.lose("the counters in Redis were made anew by another process");
-    this.#watch.look();
+    this.#doubt(plan, "the counters in Redis were made anew by another process");
     return false;
+  }
+
+  /** Nobody counts there until somebody has looked; where others have looked since, what they saw holds. */
+  #doubt(plan: TakePlan, words: string): void {
+    if (this.#watch.current === plan.origin) this.#watch.lose(words);
+    this.#watch.look();
   }
 
   #abandon(plan: TakePlan): void {
@@ -310,7 +316,11 @@ class RedisLimits implements OpenedLimits {
   /** Best effort: on record it is given back already, and a rebuilding sees it so. */
   #giveBack(plan: TakePlan, rows: readonly JournalRow[]): void {
     const { keys, args } = planRefund(plan, rows);
-    this.#link.run(REFUND, keys, args).catch(() => undefined);
+    const done = this.#link
+      .run(REFUND, keys, args)
+      .catch(() => undefined)
+      .finally(() => this.#givingBack.delete(done));
+    this.#givingBack.add(done);
   }
 }
 

@@ -179,6 +179,37 @@ describe.runIf(HAS_REDIS)("counters that were lost", () => {
     expect(await rowsOf(two)).toBe(40);
   });
 
+  test("emptied, killed and cut off in the midst of many calls through two gateways: what went out is what counts", async () => {
+    const own = await openServer();
+    const one = await openRig(own.url, { ownTime: true });
+    const [folderOfOne] = (await readRows(one.store.query, "PRAGMA database_list")).map((row) =>
+      String(row["file"]).replace(/\/store\.db$/, ""),
+    );
+    const home = (await own.send("KEYS", "*")).match(/\{([^}]+)\}/)?.[1] ?? "";
+    const two = await openRig(own.url, { folder: folderOfOne as string, home, ownTime: true });
+    const charge = [chargeOf(limitOf({ key: "storm", max: 150, windowMs: 3_600_000 }))];
+    const answers: string[] = [];
+    const ask20 = async () =>
+      answers.push(...(await Promise.all(Array.from({ length: 20 }, (_, n) => ask(n % 2 === 0 ? one : two, charge)))));
+    const faults = [
+      () => own.send("FLUSHALL"),
+      () => own.send("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"),
+      () => own.send("SCRIPT", "FLUSH"),
+      () => own.kill().then(() => own.start()),
+    ];
+    for (let round = 0; round < 12; round++) await Promise.all([ask20(), (faults[round % faults.length] as () => Promise<unknown>)()]);
+    const count = (word: string) => answers.filter((answer) => answer === word).length;
+    expect(count("unavailable")).toBeGreaterThan(0);
+    expect(count("ok")).toBeLessThanOrEqual(150);
+    await waitUntil(async () => {
+      await ask20();
+      return count("ok") >= 150;
+    });
+    for (let round = 0; round < 3; round++) await ask20();
+    expect(count("ok")).toBe(150);
+    expect(await rowsOf(one)).toBe(150);
+  });
+
   test("ten thousand rows come back by pages, and the sessions of a grant are bounded there too", async () => {
     const rig = await openRig(redis.url);
     const charge = [chargeOf(limitOf({ scope: "session", max: 2 }))];
