@@ -5,28 +5,18 @@
  */
 
 import { FailureError } from "../kernel/failure.ts";
-import type { Hold, Parties } from "../limit/limits.ts";
+import type { Hold } from "../limit/limits.ts";
 import type { Denial, Permission } from "../policy/decision.ts";
 import { denyApproval, denyByLimit, denyUnavailable } from "../policy/refusal.ts";
 import type { Batch } from "../store/store.ts";
 import type { Desk } from "./desk.ts";
 import { type Exchange, type Stopped, stop } from "./exchange.ts";
+import { partiesOf } from "./parties.ts";
 import { appendDenial, appendIntent } from "./record.ts";
+import { termsOfRecord, termsOfSpending } from "./write-terms.ts";
 
 /** What the transaction found: go on, stop, or ask again because something was changed meanwhile. */
 export type Spent = "passed" | "stale" | Stopped;
-
-export function partiesOf(desk: Desk, exchange: Exchange): Parties {
-  const { grant, endpoint, policy, session } = exchange;
-  return {
-    organisation: desk.organisation,
-    server: endpoint.id,
-    policy: policy?.id ?? "",
-    grant: grant.id,
-    session: session?.id,
-    identity: grant.identity,
-  };
-}
 
 export async function spend(desk: Desk, exchange: Exchange, permission: Permission): Promise<Spent> {
   exchange.permission = permission;
@@ -39,7 +29,8 @@ export async function spend(desk: Desk, exchange: Exchange, permission: Permissi
     return stop(await recordDenial(desk, exchange, denyUnavailable("(limits unavailable)")), true);
   }
   try {
-    const spent = await desk.store.write((batch) => spendIn(desk, batch, exchange, permission, hold));
+    const terms = termsOfSpending(desk, exchange, permission);
+    const spent = await desk.store.write((batch) => spendIn(desk, batch, exchange, permission, hold), terms);
     if (spent !== "passed") hold?.release();
     return spent;
   } catch (error) {
@@ -62,7 +53,7 @@ async function spendIn(desk: Desk, batch: Batch, exchange: Exchange, permission:
   const counted = charges.length > 0 && exchange.rounds === undefined;
   if (counted || approval) {
     const parties = partiesOf(desk, exchange);
-    const nowMs = desk.clock.now();
+    const { nowMs } = batch;
     if (approval) {
       // A person is asked only of a call that its limits could take; nothing is taken for asking.
       const room = counted ? await desk.limits.peek(batch, charges, parties, nowMs, hold) : { ok: true as const };
@@ -87,7 +78,7 @@ function stopIn(desk: Desk, batch: Batch, exchange: Exchange, denial: Denial): S
 /** Puts a denial on record; what can't be put on record is answered as unavailable. */
 export async function recordDenial(desk: Desk, exchange: Exchange, denial: Denial): Promise<Denial> {
   try {
-    await desk.store.write(async (batch) => appendDenial(desk, batch, exchange, denial));
+    await desk.store.write(async (batch) => appendDenial(desk, batch, exchange, denial), termsOfRecord());
     return denial;
   } catch (error) {
     desk.say(`A denial could not be put on record: ${wordsOf(error)}`);

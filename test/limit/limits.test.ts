@@ -1,4 +1,4 @@
-import { describeLimits } from "./limits-contract.ts";
+import { describeLimits } from "./limits-suite.ts";
 import { RIGS } from "./rigs.ts";
 
-describeLimits(RIGS);
+for (const { name, create } of RIGS) describeLimits(name, create);

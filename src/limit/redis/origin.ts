@@ -31,7 +31,6 @@ export interface OriginOptions {
   readonly journal: Journal;
   /** What the keys stand under: counters of another store are others. */
   readonly home: string;
-  readonly now: () => number;
   /** The time of the counters where it is not the server's own, for tests. */
   readonly readTime: () => number | undefined;
   readonly say: (level: "info" | "warn", words: string) => void;
@@ -139,12 +138,12 @@ export class OriginWatch {
 
   async #rebuild(held: string, identity: string): Promise<void> {
     const turn = this.#turn;
-    const { link, store, journal, now } = this.#options;
+    const { link, store, journal } = this.#options;
     const id = randomBytes(ORIGIN_BYTES).toString("hex");
     // From this commit on nothing that was taken before goes out: what the journal holds is all there is.
     const begun = await store.write(async (batch) => {
       if (!(await this.#hold(batch))) return false;
-      await journal.putOrigin(batch, id, now());
+      await journal.putOrigin(batch, id, batch.nowMs);
       return true;
     });
     if (!begun) return this.#lookSoon();
@@ -171,7 +170,7 @@ export class OriginWatch {
   }
 
   #hold(batch: Batch): Promise<boolean> {
-    const nowMs = this.#options.now();
+    const { nowMs } = batch;
     return takeLease(batch, { name: this.#leaseName, holder: this.#holder, nowMs, untilMs: nowMs + LEASE_MS });
   }
 

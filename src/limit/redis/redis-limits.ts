@@ -43,6 +43,7 @@ export interface RedisLimitsOptions {
 }
 
 export interface OpenedLimits extends Limits {
+  readonly reserve: NonNullable<Limits["reserve"]>;
   prune(): Promise<void>;
   close(): Promise<void>;
 }
@@ -110,7 +111,7 @@ class RedisLimits implements OpenedLimits {
   /** Settles with the first verdict on Redis, whichever it is. */
   async open(): Promise<void> {
     const first = { isLost: false };
-    const { url, store, home, clock, say, commandTimeoutMs } = this.#options;
+    const { url, store, home, say, commandTimeoutMs } = this.#options;
     const link = await openLink({
       url,
       scripts: [TAKE, ABANDON, REFUND],
@@ -125,7 +126,7 @@ class RedisLimits implements OpenedLimits {
       },
     });
     this.#link = link;
-    const watch = { link, store, journal: this.#journal, home, now: () => clock.now(), readTime: this.#readTime, say };
+    const watch = { link, store, journal: this.#journal, home, readTime: this.#readTime, say };
     this.#watch = new OriginWatch(watch);
     this.#pruner = setInterval(() => {
       this.#pruning ??= this.prune().finally(() => {
@@ -213,12 +214,24 @@ class RedisLimits implements OpenedLimits {
 
   /** Lets go of what counts no more, by the earlier of both clocks. Never rejects: it is tried again. */
   async prune(): Promise<void> {
-    const { store, clock } = this.#options;
     try {
-      while (await store.write((batch) => this.#journal.prune(batch, clock.now() + Math.min(0, this.#aheadMs))));
+      while (await this.#options.store.write((batch) => this.#journal.prune(batch, batch.nowMs + Math.min(0, this.#aheadMs))));
     } catch {
       // The store says what is wrong to those who need it now.
     }
+  }
+
+  nameTaken(charges: readonly Charge[], parties: Parties): readonly string[] {
+    return this.#options.stored.nameTaken(
+      charges.filter((charge) => !isRemote(charge)),
+      parties,
+    );
+  }
+
+  nameSettled(reservation: Reservation): readonly string[] {
+    const { stored } = this.#options;
+    if (!isSplit(reservation)) return stored.nameSettled(reservation);
+    return reservation.stored ? stored.nameSettled(reservation.stored) : [];
   }
 
   async close(): Promise<void> {

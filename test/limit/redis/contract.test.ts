@@ -1,7 +1,7 @@
 /** The suite of all limits, over Redis. */
 import { afterAll, beforeAll, describe } from "vitest";
 import { HAS_REDIS, startRedis, type TestRedis } from "../../support/redis.ts";
-import { describeLimits } from "../limits-contract.ts";
+import { describeLimits } from "../limits-suite.ts";
 import { createRedisRig } from "./rig.ts";
 
 let redis: TestRedis;
@@ -13,5 +13,5 @@ describe.runIf(HAS_REDIS)("over a real server", () => {
   });
   afterAll(() => redis.stop());
   // Sessions are bounded as values are; `rebuild.test.ts` fills them without ten thousand calls.
-  describeLimits([{ name: "Redis", boundsSessions: false, create: () => createRedisRig(redis.url) }]);
+  describeLimits("Redis", () => createRedisRig(redis.url));
 });
