@@ -137,10 +137,11 @@ export function readTaken(plan: TakePlan, answer: readonly unknown[]): JournalRo
   return rows;
 }
 
-/** Keys and arguments that give those rows back. */
-export function planRefund(plan: TakePlan, rows: readonly JournalRow[]): { keys: string[]; args: string[] } {
-  const { origin, prefix, id } = plan;
-  const keys = [plan.keys[0] as string, `${prefix}s:${id}`];
+/** Keys and arguments that give those rows of one reservation back. */
+export function planRefund(home: string, origin: Origin, id: string, rows: readonly JournalRow[]): { keys: string[]; args: string[] } {
+  const root = prefixOf(home);
+  const prefix = `${root}${origin.id}:`;
+  const keys = [`${root}origin`, `${prefix}s:${id}`];
   const longestMs = Math.max(...rows.map((row) => row.expiresMs - row.atMs));
   const args = [origin.sentinel, String(longestMs + RECORD_MS)];
   for (const { counter, bucket, amount, family } of rows) {

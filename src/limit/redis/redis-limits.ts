@@ -16,7 +16,7 @@ import { isImpossible, isRefunded } from "../ledger.ts";
 import type { Hold, LimitRefusal, Limits, Outcome, Parties, PeekAnswer, Reservation, TakeAnswer } from "../limits.ts";
 import { JOURNAL_PRUNE_INTERVAL_MS, Journal, type JournalRow } from "./journal.ts";
 import { type Link, LinkError, openLink } from "./link.ts";
-import { OriginWatch } from "./origin.ts";
+import { type Origin, OriginWatch } from "./origin.ts";
 import { planRefund, planTake, readTaken, type TakePlan, writeTake } from "./plan-take.ts";
 import { ABANDON, ANSWER, RECORD_MS, REFUND, TAKE } from "./scripts.ts";
 
@@ -48,11 +48,11 @@ export interface OpenedLimits extends Limits {
   close(): Promise<void>;
 }
 
-/** A reservation of which a part is held in Redis. */
+/** A reservation of which a part is held in Redis; plain data, as what is settled may have been carried elsewhere and back. */
 interface SplitReservation extends Reservation {
   readonly stored: Reservation | undefined;
-  readonly plan: TakePlan;
-  readonly rows: readonly { readonly row: JournalRow; readonly limit: LimitSpec }[];
+  readonly origin: Origin;
+  readonly rows: readonly { readonly row: JournalRow; readonly counts: LimitSpec["counts"] }[];
 }
 
 class RedisHold implements Hold {
@@ -173,14 +173,13 @@ class RedisLimits implements OpenedLimits {
     const taken = await stored.take(batch, own, parties, nowMs);
     if (!taken.ok || hold.rows.length === 0) return taken;
     this.#journal.add(batch, hold.rows);
-    const limitOf = new Map(hold.plan.asked.map((one) => [one.counter, one.charge.limit] as const).reverse());
-    const rows = hold.rows.map((row) => ({ row, limit: limitOf.get(row.counter) as LimitSpec }));
+    const countsOf = new Map(hold.plan.asked.map((one) => [one.counter, one.charge.limit.counts] as const).reverse());
     const reservation: SplitReservation = {
       id: hold.plan.id,
       parts: taken.reservation?.parts ?? [],
       stored: taken.reservation,
-      plan: hold.plan,
-      rows,
+      origin: hold.plan.origin,
+      rows: hold.rows.map((row) => ({ row, counts: countsOf.get(row.counter) ?? "attempts" })),
     };
     return { ok: true, reservation };
   }
@@ -202,12 +201,12 @@ class RedisLimits implements OpenedLimits {
     this.#settled.add(reservation);
     batch.afterRollback(() => this.#settled.delete(reservation));
     const owed: JournalRow[] = [];
-    for (const { row, limit } of reservation.rows) {
-      if (isRefunded(limit, outcome) && (await this.#journal.remove(batch, row.reservation, row.counter))) owed.push(row);
+    for (const { row, counts } of reservation.rows) {
+      if (isRefunded(counts, outcome) && (await this.#journal.remove(batch, row.reservation, row.counter))) owed.push(row);
     }
     if (owed.length > 0) {
       refunded = true;
-      batch.afterCommit(() => this.#giveBack(reservation.plan, owed));
+      batch.afterCommit(() => this.#giveBack(reservation, owed));
     }
     return refunded;
   }
@@ -327,8 +326,8 @@ class RedisLimits implements OpenedLimits {
   }
 
   /** Best effort: on record it is given back already, and a rebuilding sees it so. */
-  #giveBack(plan: TakePlan, rows: readonly JournalRow[]): void {
-    const { keys, args } = planRefund(plan, rows);
+  #giveBack({ id, origin }: SplitReservation, rows: readonly JournalRow[]): void {
+    const { keys, args } = planRefund(this.#options.home, origin, id, rows);
     const done = this.#link
       .run(REFUND, keys, args)
       .catch(() => undefined)
@@ -344,7 +343,7 @@ function isRemote(charge: Charge): boolean {
 }
 
 function isSplit(reservation: Reservation): reservation is SplitReservation {
-  return "plan" in reservation;
+  return "origin" in reservation;
 }
 
 function unavailable(words = "the counters of limits can't be asked"): FailureError {

@@ -132,7 +132,14 @@ describe.runIf(HAS_REDIS)("counters in Redis", () => {
     const charge = chargeOf(limitOf({ max: 3, counts: "successes" }));
     const first = reservationOf(await rig.limits.take([charge], parties, START));
     await askMany(rig, 2, charge);
-    const told = await Promise.all(Array.from({ length: 10 }, () => rig.limits.settle({ ...first }, "tool_error")));
+    // As it comes back where it was carried as text.
+    const carry = (value: Reservation): Reservation => {
+      const text = JSON.stringify(value, (_, member: unknown) => (typeof member === "bigint" ? { $big: String(member) } : member));
+      return JSON.parse(text, (_, member: { $big?: string } | null) =>
+        member?.$big === undefined ? member : BigInt(member.$big),
+      ) as Reservation;
+    };
+    const told = await Promise.all(Array.from({ length: 10 }, () => rig.limits.settle(carry(first), "tool_error")));
     expect(told.filter(Boolean)).toHaveLength(1);
     expect(await askMany(rig, 3, charge)).toEqual(["ok", "full", "full"]);
   });
