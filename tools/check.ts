@@ -13,6 +13,7 @@ const SLOW = [
   "bench",
   "deploy",
   "samples",
+  "limit/redis",
   "replicas",
   "contract/postgres.test.ts",
   "contract/limits-postgres.test.ts",

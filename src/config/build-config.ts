@@ -43,6 +43,7 @@ export function buildConfig(parts: ConfigParts): Config {
     },
     storeFile: store?.startsWith("sqlite:") ? path.resolve(folder, store.slice("sqlite:".length)) : undefined,
     storeUrl: store?.startsWith("sqlite:") ? undefined : store,
+    limitsUrl: textOf(memberObject(document, "limits"), "url"),
     keyFile: keyFile === undefined ? undefined : path.resolve(folder, keyFile),
     servers: Object.entries(memberObject(document, "servers")).map(([name, server]) => buildServer(name, server, parts.replaced, folder)),
     policies: [...parts.policies].map(([name, policy]) => ({

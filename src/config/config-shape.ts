@@ -258,7 +258,13 @@ export const CONFIG_SHAPE: ObjectShape = {
       kind: "object",
       description: "Where the counters of limits live; left out: in the store.",
       required: ["url"],
-      keys: { url: { kind: "text", description: "Other places than the store are not there yet.", check: checkLimitsUrl } },
+      keys: {
+        url: {
+          kind: "text",
+          description: "A Redis or Valkey that several gateways share: `redis://` or `rediss://`.",
+          check: checkLimitsUrl,
+        },
+      },
     },
     secrets: {
       kind: "object",

@@ -118,6 +118,8 @@ export interface Config {
   };
   /** Absolute path of the SQLite file; undefined: in the data folder, or `storeUrl` says where. */
   readonly storeFile: string | undefined;
+  /** Where counters live, password and all; undefined: in the store. */
+  readonly limitsUrl?: string | undefined;
   /** The address of a PostgreSQL, which holds a password. */
   readonly storeUrl?: string | undefined;
   /** Absolute path of the master key's file; undefined: see the environment, then the data folder. */

@@ -158,10 +158,23 @@ export const checkStoreUrl: TextCheck = (text) => {
   return usable ? undefined : "This must be `sqlite:` and the path of a file, or `postgres://user:password@host/database`.";
 };
 
-export const checkLimitsUrl: TextCheck = (text) =>
-  /^(?:rediss?|valkeys?):/i.test(text)
-    ? "Redis and Valkey can't hold the counters yet; leave `limits` out, and the store holds them."
-    : "No address can stand here yet; leave `limits` out, and the store holds the counters.";
+export const checkLimitsUrl: TextCheck = (text) => {
+  const url = /^(?:rediss?|valkeys?):\/\/[^/]/i.test(text) ? URL.parse(text) : null;
+  if (url === null || url.hostname === "" || !/^(?:\/\d{0,5})?$/.test(url.pathname)) {
+    return "This must be an address such as `redis://user:password@host:6379/0`, with `rediss:` for TLS.";
+  }
+  if (url.search !== "" || url.hash !== "") return "The address of the counters can't have a part after `?` or `#`.";
+  return [url.username, url.password].every(isPercentDecodable) ? undefined : "A `%` in a name or password is written `%25`.";
+};
+
+function isPercentDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export const checkHeaderName: TextCheck = (text) => {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/.test(text)) return "This can't be the name of a header.";

@@ -195,6 +195,15 @@ servers:
   });
 });
 
+describe("counters elsewhere", () => {
+  it.each(["redis://host", "redis://:secret@host:6380/2", "rediss://user:p%40ss@10.0.0.1", "valkey://host/", "valkeys://[::1]:6379/15"])(
+    "may be at %s",
+    async (url) => {
+      expect((await loadGood(`limits: { url: '${url}' }`)).limitsUrl).toBe(url);
+    },
+  );
+});
+
 describe("a bad configuration", () => {
   it("tells every error at once, with pointer, file, line and column", async () => {
     const failures = await loadBad(
@@ -396,7 +405,11 @@ ${POLICY}grants: { g: { server: t, policy: p, token: "\${ALICE_TOKEN}" }, h: { s
     ["PostgreSQL with what nobody knows", "store: { url: 'postgres://user:canary@db/x?ssl=canary' }", ["/store/url"]],
     ["a store in memory", "store: { url: 'sqlite::memory:' }", ["/store/url"]],
     ["a store on a host", "store: { url: 'sqlite://host/x.db' }", ["/store/url"]],
-    ["Redis", "limits: { url: 'redis://:canary@host' }", ["/limits/url"]],
+    ["counters elsewhere", "limits: { url: 'http://:canary@host' }", ["/limits/url"]],
+    ["counters nowhere", "limits: { url: 'redis:///0' }", ["/limits/url"]],
+    ["counters in a named database", "limits: { url: 'redis://:canary@host/main' }", ["/limits/url"]],
+    ["counters with a query", "limits: { url: 'redis://:canary@host/0?x=1' }", ["/limits/url"]],
+    ["a password with a stray percent sign", "limits: { url: 'redis://:canary%zz@host' }", ["/limits/url"]],
     ["a durability that is none", "audit: { durability: Disk }", ["/audit/durability"]],
     ["a public address with a query", "listen: { publicUrl: 'https://x.example.com/?a=b' }", ["/listen/publicUrl"]],
     ["hosts that are none", "listen: { allowedHosts: ['http://x', '*'] }", ["/listen/allowedHosts/0", "/listen/allowedHosts/1"]],
