@@ -127,7 +127,9 @@ async function serve(parts: Parts): Promise<RunningApp> {
 
   const desk = createDesk(folder, folder.access, log);
   const failures = createFailureCounter({ clock: folder.clock, store: folder.store, audit: folder.audit });
-  stoppers.push(startUpkeep({ store: folder.store, audit: folder.audit, onFault: (error) => log.warn("audit.upkeep", wordsOf(error)) }));
+  const { store, audit, clock } = folder;
+  const retention = config?.audit.retention;
+  stoppers.push(startUpkeep({ store, audit, clock, retention, onFault: (error) => log.warn("audit.upkeep", wordsOf(error)) }));
   stoppers.push(failures.start());
   stoppers.push(watchHolds(desk.holds, desk.sessions, folder.access, () => folder.clock.now()));
   stoppers.push(watchChanges(desk.changes));
