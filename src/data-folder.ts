@@ -76,7 +76,7 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
     if (!checked.ok) throw new FailureError(checked.failures);
     const organisation = await store.write((batch) => ensureOrganisation(batch, "default", clock.now()));
     const tokenKey = keys.deriveKey(TOKEN_PURPOSE);
-    const audit = createAudit({ clock, keys, chains: store.writesSideBySide === true ? "own" : "shared" });
+    const audit = createAudit({ clock, keys, chains: store.isShared === true ? "own" : "shared" });
     const logins = createLoginIndex({
       grants: createGrantIndex(store, tokenKey),
       store,

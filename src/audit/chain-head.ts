@@ -56,10 +56,13 @@ async function readLogId(batch: Batch, nowMs: number): Promise<string> {
 }
 
 function insertChain(batch: Batch, chain: number, nowMs: number, holder: string, untilMs: number): Promise<number> {
-  return batch.run(
-    `insert into audit_chain (${COLUMNS}, holder) values (?, 0, ?, 0, 0, ?, ?, ?) on conflict (chain) do nothing`,
-    [chain, NO_HASH, nowMs, untilMs, holder],
-  );
+  return batch.run(`insert into audit_chain (${COLUMNS}, holder) values (?, 0, ?, 0, 0, ?, ?, ?) on conflict (chain) do nothing`, [
+    chain,
+    NO_HASH,
+    nowMs,
+    untilMs,
+    holder,
+  ]);
 }
 
 async function readChain(batch: Batch, chain: number, logId: string): Promise<Head | undefined> {
@@ -113,17 +116,7 @@ async function findNextChain(batch: Batch): Promise<number> {
 
 /** Moves a head from where it was seen; false: another holds the chain, or moved it. */
 export async function moveHead(batch: Batch, from: Head, to: Head, holder: string): Promise<boolean> {
-  const moved = await batch.run(MOVE, [
-    to.size,
-    to.hash,
-    to.timeMs,
-    to.signedSize,
-    to.signedMs,
-    to.untilMs,
-    from.chain,
-    holder,
-    from.size,
-  ]);
+  const moved = await batch.run(MOVE, [to.size, to.hash, to.timeMs, to.signedSize, to.signedMs, to.untilMs, from.chain, holder, from.size]);
   return moved === 1;
 }
 

@@ -3,7 +3,7 @@
  * a file of one chain. A line that can't be read is nobody's until a chain turns out to lack one entry just there.
  */
 import { type ReadLine, readLine } from "./chain.ts";
-import { ChainWalk, nameEntry, type NextLine, type WalkStart } from "./chain-walk.ts";
+import { ChainWalk, type NextLine, nameEntry, type WalkStart } from "./chain-walk.ts";
 import type { ChainEnd } from "./checkpoint.ts";
 import type { Fault } from "./verdict.ts";
 

@@ -66,7 +66,8 @@ function parseBody(text: string): Checkpoint | undefined {
   const [origin, size, root, time, ...more] = text.slice(0, -1).split("\n", 6 + MAX_CHAINS);
   const [, kind, logId, chain] = FIRST.exec(origin ?? "") ?? [];
   const told = TIME.exec(time ?? "");
-  if (kind === undefined || logId === undefined || !SIZE.test(size ?? "") || !ROOT.test(root ?? "") || told?.[1] !== "time") return undefined;
+  if (kind === undefined || logId === undefined || !SIZE.test(size ?? "") || !ROOT.test(root ?? "") || told?.[1] !== "time")
+    return undefined;
   const of = kind === "audit" ? "log" : (kind as "export" | "retired");
   const end = { chain: Number(chain ?? 0), size: Number(size), hash: toHex(root as string) };
   const whole: Checkpoint = { of, logId, ...end, timeMs: Date.parse(told[2] as string) };
@@ -104,5 +105,8 @@ export function listEnds(checkpoint: Checkpoint): readonly ChainEnd[] {
 }
 
 export function isSameEnds(left: readonly ChainEnd[], right: readonly ChainEnd[]): boolean {
-  return left.length === right.length && left.every((end, at) => end.size === right[at]?.size && end.hash === right[at]?.hash && end.chain === right[at]?.chain);
+  return (
+    left.length === right.length &&
+    left.every((end, at) => end.size === right[at]?.size && end.hash === right[at]?.hash && end.chain === right[at]?.chain)
+  );
 }

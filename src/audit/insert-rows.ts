@@ -44,19 +44,21 @@ export function createRowWriter(): RowWriter {
   }
 
   /** Rows from `from` up to `to`, not included, all of one month. */
-  async function insertSome(batch: Batch, values: SqlValue[], from: number, to: number, month: number | undefined): Promise<void> {
+  function insertSome(batch: Batch, values: SqlValue[], from: number, to: number, month: number | undefined): Promise<unknown> {
+    const sent: Promise<number>[] = [];
     for (let at = from; at < to; ) {
       const left = to - at;
       const count = left <= SMALL ? left : (LARGE.find((size) => left >= size) ?? SMALL);
       const some = count * 2 === values.length ? values : values.slice(at * 2, (at + count) * 2);
-      await batch.run(findStatement(count, month), some);
+      sent.push(batch.run(findStatement(count, month), some));
       at += count;
     }
+    return sent.length === 1 ? (sent[0] as Promise<number>) : Promise.all(sent);
   }
 
   return {
     async insert(batch, values, timesMs) {
-      if (!batch.partitions) return insertSome(batch, values, 0, timesMs.length, undefined);
+      if (!batch.partitions) return void (await insertSome(batch, values, 0, timesMs.length, undefined));
       for (let from = 0; from < timesMs.length; ) {
         const month = monthOf(timesMs[from] as number);
         let to = from + 1;

@@ -127,7 +127,11 @@ export function readTimeMs(line: string): number {
 }
 
 /** The first entry of a chain at or after a time; one past the end where there is none. Times of a chain never go back. */
-export async function findSeqAt(store: Pick<Store, "query">, head: Pick<ChainHead, "chain" | "size" | "retired">, timeMs: number): Promise<number> {
+export async function findSeqAt(
+  store: Pick<Store, "query">,
+  head: Pick<ChainHead, "chain" | "size" | "retired">,
+  timeMs: number,
+): Promise<number> {
   const { chain, size } = head;
   let low = head.retired + 1;
   let high = size + 1;

@@ -82,7 +82,8 @@ async function readFiltered(path: string, end: number, filter: AuditFilter): Pro
     if (read.seq <= (last.get(read.chain)?.seq ?? 0)) {
       return refuse(`The file does not hold: ${nameEntry(read.chain, read.seq)} stands where it does not belong.`);
     }
-    if (!matches(line)) return refuse(`${capital(nameEntry(read.chain, read.seq))} does not fit the filter: the file is of another export.`);
+    if (!matches(line))
+      return refuse(`${capital(nameEntry(read.chain, read.seq))} does not fit the filter: the file is of another export.`);
     last.set(read.chain, { seq: read.seq, line });
     addToSoFar(soFar, read.chain, read.seq, read.hash);
   }
@@ -95,10 +96,13 @@ async function compareWithLog(store: Store, { last, retired }: FileEnd, whole: b
   if (gone) refuse(`The beginning of chain ${gone.chain} was retired since; the file can't be continued.`);
   for (const [chain, { seq, line }] of last) {
     const head = heads.find((known) => known.chain === chain);
-    if (whole && head && head.retired > seq) refuse(`Entries after ${nameEntry(chain, seq)} were retired since; the file can't be continued.`);
+    if (whole && head && head.retired > seq)
+      refuse(`Entries after ${nameEntry(chain, seq)} were retired since; the file can't be continued.`);
     const [entry] = head && head.retired < seq ? await readPage(store, chain, seq, seq, 1) : [];
     if (entry?.line !== line && !(head && head.retired >= seq)) {
-      refuse(`${capital(nameEntry(chain, seq))} of the file is not the one that the log has: the file is of another log, or one of them was changed.`);
+      refuse(
+        `${capital(nameEntry(chain, seq))} of the file is not the one that the log has: the file is of another log, or one of them was changed.`,
+      );
     }
   }
 }

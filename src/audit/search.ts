@@ -50,7 +50,11 @@ function readIdTimeMs(id: string | undefined): number {
 }
 
 /** The entries of a chain, first and last, between which a filter's times lie. */
-export async function findBounds(store: Pick<Store, "query">, filter: AuditFilter, head: Pick<ChainHead, "chain" | "size" | "retired">): Promise<{ first: number; last: number }> {
+export async function findBounds(
+  store: Pick<Store, "query">,
+  filter: AuditFilter,
+  head: Pick<ChainHead, "chain" | "size" | "retired">,
+): Promise<{ first: number; last: number }> {
   const sinceMs = Math.max(filter.sinceMs ?? 0, readIdTimeMs(filter.exchange));
   const first = sinceMs > 0 ? await findSeqAt(store, head, sinceMs) : head.retired + 1;
   const last = filter.untilMs === undefined ? head.size : (await findSeqAt(store, head, filter.untilMs)) - 1;
@@ -115,7 +119,10 @@ class ChainSearch {
     if (this.#places.length > 0) {
       if (this.#isSpent()) return false;
       const picked = this.#places.splice(-PICKED_ENTRIES);
-      return this.#take((await readEntries(this.#store, this.chain, picked)).sort((left, right) => left.seq - right.seq), picked.length);
+      return this.#take(
+        (await readEntries(this.#store, this.chain, picked)).sort((left, right) => left.seq - right.seq),
+        picked.length,
+      );
     }
     this.before = Math.min(this.before, this.#end);
     if (this.#end <= this.#first) {
@@ -157,7 +164,13 @@ class ChainSearch {
   }
 }
 
-async function openChains(store: Store, filter: AuditFilter, line: LineFilter, head: LogHead, before: Cursor | undefined): Promise<ChainSearch[]> {
+async function openChains(
+  store: Store,
+  filter: AuditFilter,
+  line: LineFilter,
+  head: LogHead,
+  before: Cursor | undefined,
+): Promise<ChainSearch[]> {
   const indexed = line.wanted.length > 0 ? await readIndexed(store.query) : new Map<number, number>();
   const budget: Budget = { left: MAX_SCANNED_ENTRIES };
   const chains: ChainSearch[] = [];
@@ -165,7 +178,9 @@ async function openChains(store: Store, filter: AuditFilter, line: LineFilter, h
     const { first, last } = await findBounds(store, filter, chain);
     // A chain that came after the cursor was given has nothing before it.
     const end = before === undefined ? last : Math.min(last, (before.get(chain.chain) ?? 0) - 1);
-    chains.push(new ChainSearch({ store, chain: chain.chain, line, first, last: Math.max(end, 0), indexed: indexed.get(chain.chain) ?? 0, budget }));
+    chains.push(
+      new ChainSearch({ store, chain: chain.chain, line, first, last: Math.max(end, 0), indexed: indexed.get(chain.chain) ?? 0, budget }),
+    );
   }
   return chains;
 }

@@ -8,7 +8,7 @@ import { createId } from "../kernel/id.ts";
 import { releaseLease, takeLease } from "../store/lease.ts";
 import type { Store } from "../store/store.ts";
 import { readLogHead } from "./read-log.ts";
-import { dropMonths, findCutMs, removeRetired, type Retention, retireMonths } from "./retention.ts";
+import { dropMonths, findCutMs, type Retention, removeRetired, retireMonths } from "./retention.ts";
 import { indexSpan, readIndexed, SPAN_ENTRIES } from "./term-index.ts";
 import { type Audit, CHECKPOINT_EVERY_MS } from "./writer.ts";
 

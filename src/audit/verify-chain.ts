@@ -4,7 +4,7 @@
  */
 import { setImmediate as yieldTurn } from "node:timers/promises";
 import type { Store } from "../store/store.ts";
-import { capital, ChainWalk, nameEntries, nameEntry } from "./chain-walk.ts";
+import { ChainWalk, capital, nameEntries, nameEntry } from "./chain-walk.ts";
 import { openCheckpoint, type SignedCheckpoint } from "./checkpoint.ts";
 import { CheckpointRows } from "./checkpoint-rows.ts";
 import type { NoteVerifier } from "./note.ts";
@@ -113,12 +113,20 @@ export class ChainCheck {
     for (let row = await this.#own.peek(); row && row.size <= this.#walk.seq; row = await this.#own.peek()) {
       const { size, note } = row;
       const checkpoint = openCheckpoint(note, this.#options.verifier);
-      if (checkpoint?.of !== "log" || checkpoint.size !== size || checkpoint.chain !== chain || checkpoint.logId !== this.#options.log.logId) {
+      if (
+        checkpoint?.of !== "log" ||
+        checkpoint.size !== size ||
+        checkpoint.chain !== chain ||
+        checkpoint.logId !== this.#options.log.logId
+      ) {
         return this.#refuseCheckpoint(size, size);
       }
       if (size === this.#walk.seq && checkpoint.hash !== this.#walk.hash) {
         const first = (this.last?.size ?? this.#options.head.retired) + 1;
-        const what = first >= size ? nameEntries(chain, size, size) : `One or more of the entries ${first} to ${size}${chain === 0 ? "" : ` of chain ${chain}`} were`;
+        const what =
+          first >= size
+            ? nameEntries(chain, size, size)
+            : `One or more of the entries ${first} to ${size}${chain === 0 ? "" : ` of chain ${chain}`} were`;
         const message = `${what} written anew: the checkpoint signs another hash.`;
         return { kind: "changed", chain, seq: Math.min(first, size), lastSeq: size, line: size, message };
       }
@@ -181,7 +189,8 @@ export class ChainCheck {
     if (typeof ahead === "object") return ahead;
     const end = Math.max(head.size, head.signedSize, ahead);
     const line = seq + 1;
-    if (seq < end) return { kind: "cut", chain, seq: line, lastSeq: end, line, message: `${nameEntries(chain, line, end)} cut off at the end.` };
+    if (seq < end)
+      return { kind: "cut", chain, seq: line, lastSeq: end, line, message: `${nameEntries(chain, line, end)} cut off at the end.` };
     if (head.lastSeq > head.size) {
       const extra = head.size + 1;
       const message = `${nameEntries(chain, extra, extra)} added behind the log's back: its head does not know it.`;
@@ -192,6 +201,12 @@ export class ChainCheck {
       return { kind: "changed", chain, seq, line: seq, message };
     }
     if ((this.last?.size ?? head.retired) >= head.signedSize) return undefined;
-    return { kind: "checkpoint", chain, seq: head.signedSize, line, message: `The checkpoint at ${nameEntry(chain, head.signedSize)} was removed.` };
+    return {
+      kind: "checkpoint",
+      chain,
+      seq: head.signedSize,
+      line,
+      message: `The checkpoint at ${nameEntry(chain, head.signedSize)} was removed.`,
+    };
   }
 }

@@ -13,7 +13,7 @@ import { type NoteVerifier, parseVerifierKey } from "./note.ts";
 import type { Cursor } from "./place.ts";
 import { findMissingPlace, parsePlaceRanges } from "./ranges.ts";
 import { splitLines } from "./split-lines.ts";
-import { breakOff, type Fault, type Verdict, toRetiredPart } from "./verdict.ts";
+import { breakOff, type Fault, toRetiredPart, type Verdict } from "./verdict.ts";
 import type { LogWitness } from "./witness.ts";
 
 export interface VerifyOptions {
@@ -136,7 +136,9 @@ function judgeEnd(check: ExportCheck, line: string, lineNumber: number, verifier
   if (!checkpoint || checkpoint.of === "retired") {
     walks.finish(undefined);
     if (ownFault && walks.fault) return breakOff(walks.count, walks.fault);
-    return refuse(verifier ? "The checkpoint at the end was changed, or another key signed it." : "The checkpoint at the end can't be read.");
+    return refuse(
+      verifier ? "The checkpoint at the end was changed, or another key signed it." : "The checkpoint at the end can't be read.",
+    );
   }
   const whole = checkpoint.of === "log";
   const fault = whole ? judgeWhole(check, checkpoint, lineNumber) : judgeFiltered(check, checkpoint, read.ranges, lineNumber);
@@ -170,14 +172,22 @@ function judgeWhole({ walks }: ExportCheck, checkpoint: SignedCheckpoint, line: 
       const message = `Chain ${chain} was removed as a whole: the checkpoint signs its entries 1 to ${size}.`;
       return { kind: "chain_removed", chain, seq: 1, lastSeq: size, line, message };
     }
-    if (seq < size) return { kind: "cut", chain, seq: seq + 1, lastSeq: size, line, message: `${nameEntries(chain, seq + 1, size)} cut off at the end.` };
+    if (seq < size)
+      return { kind: "cut", chain, seq: seq + 1, lastSeq: size, line, message: `${nameEntries(chain, seq + 1, size)} cut off at the end.` };
     if (seq > size) {
       const message = `${nameEntries(chain, size + 1, size + 1)} added after the checkpoint was signed.`;
       return { kind: "inserted", chain, seq: size + 1, line: size + 1, message };
     }
-    if (walk && size > 0 && walk.hash !== hash) {
+    // Of a part behind which nothing came there is no hash to compare.
+    if (walk?.hash !== undefined && size > 0 && walk.hash !== hash) {
       if (chain === checkpoint.chain) {
-        return { kind: "changed", chain, seq: size, line, message: `${nameEntries(chain, size, size)} changed: the checkpoint signs another hash.` };
+        return {
+          kind: "changed",
+          chain,
+          seq: size,
+          line,
+          message: `${nameEntries(chain, size, size)} changed: the checkpoint signs another hash.`,
+        };
       }
       const message = `Chain ${chain} was forked: the checkpoint of chain ${checkpoint.chain} saw another ${nameEntry(chain, size)}.`;
       return { kind: "chain_forked", chain, seq: size, line, message };
@@ -196,9 +206,16 @@ function judgeFiltered(check: ExportCheck, checkpoint: SignedCheckpoint, ranges:
   const signed = ranges === undefined ? undefined : parsePlaceRanges(ranges);
   const found = parsePlaceRanges(own.print() ?? "-");
   const missing = signed && found && findMissingPlace(signed, found);
-  if (missing) return { kind: "removed", ...missing, line, message: `${nameEntries(missing.chain, missing.seq, missing.seq)} removed from this export.` };
+  if (missing)
+    return {
+      kind: "removed",
+      ...missing,
+      line,
+      message: `${nameEntries(missing.chain, missing.seq, missing.seq)} removed from this export.`,
+    };
   const extra = signed && found && findMissingPlace(found, signed);
-  if (extra) return { kind: "inserted", ...extra, line, message: `${nameEntries(extra.chain, extra.seq, extra.seq)} inserted into this export.` };
+  if (extra)
+    return { kind: "inserted", ...extra, line, message: `${nameEntries(extra.chain, extra.seq, extra.seq)} inserted into this export.` };
   const counts = `it signs ${checkpoint.size} entries, and there are ${count}`;
   if (count < checkpoint.size) return { kind: "removed", seq: undefined, line, message: `Entries were removed: ${counts}.` };
   if (count > checkpoint.size) return { kind: "inserted", seq: undefined, line, message: `Entries were inserted: ${counts}.` };

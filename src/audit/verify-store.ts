@@ -55,7 +55,9 @@ async function findLostChain(store: Store, log: LogHead, verifier: NoteVerifier 
     for (let row = await rows.peek(); row; row = await rows.peek()) {
       rows.skip();
       // The note need not be verified for each: it is when its own chain is.
-      const lost = row.note.includes("\nchain ") && openCheckpoint(row.note, verifier)?.others?.find((other) => !known.has(other.chain) && other.size > 0);
+      const lost =
+        row.note.includes("\nchain ") &&
+        openCheckpoint(row.note, verifier)?.others?.find((other) => !known.has(other.chain) && other.size > 0);
       if (!lost) continue;
       const message = `Chain ${lost.chain} was removed as a whole: a checkpoint of chain ${chain} saw its entries 1 to ${lost.size}.`;
       return { kind: "chain_removed", chain: lost.chain, seq: 1, lastSeq: lost.size, line: 1, message };
@@ -109,7 +111,16 @@ async function verifyLog(store: Store, log: LogHead, verifier: NoteVerifier | un
     if (check.last && check.last.timeMs >= (last?.timeMs ?? 0)) last = check.last;
   }
   const signature = verifier && last ? "verified" : "unchecked";
-  return { ok: true, entries, chains: log.chains.length, filtered: false, checkpoint: last, signature, unsigned, retired: retired.map(toRetiredPart) };
+  return {
+    ok: true,
+    entries,
+    chains: log.chains.length,
+    filtered: false,
+    checkpoint: last,
+    signature,
+    unsigned,
+    retired: retired.map(toRetiredPart),
+  };
 }
 
 function isOf(statement: SignedCheckpoint | undefined, log: LogHead, chain: number, size: number): boolean {

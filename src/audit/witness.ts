@@ -50,7 +50,10 @@ export function createLogWitness(store: Store): LogWitness {
       if (file.filtered) return file;
       const ends = listEnds(checkpoint);
       for (const end of ends) {
-        const fault = await judgeEnd(end, head.chains.find(({ chain }) => chain === end.chain));
+        const fault = await judgeEnd(
+          end,
+          head.chains.find(({ chain }) => chain === end.chain),
+        );
         if (fault) return breakOff(file.entries, fault);
       }
       const had = ends.reduce((sum, { size }) => sum + size, 0);

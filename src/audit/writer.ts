@@ -54,6 +54,10 @@ export interface Audit {
 /** Parts of the table that are there before their month begins. */
 const MONTHS_AHEAD = 2;
 
+function refuseMoved(): never {
+  throw new FailureError({ code: "storage_unavailable", message: "The head of the log is not where it was." });
+}
+
 interface Waiting {
   readonly entry: AuditEntry;
   readonly id: string;
@@ -108,7 +112,7 @@ export function createAudit(options: AuditOptions): Audit {
     }
     head = undefined;
     if (own) return false;
-    throw new FailureError({ code: "storage_unavailable", message: "The head of the log is not where it was." });
+    refuseMoved();
   }
 
   async function sign(batch: Batch, end: Head, timeMs: number, others: readonly ChainEnd[]): Promise<SignedCheckpoint> {
@@ -156,8 +160,13 @@ export function createAudit(options: AuditOptions): Audit {
       const due = size - from.signedSize >= everyEntries || timeMs - from.signedMs >= everyMs;
       const signed = due ? { signedSize: size, signedMs: timeMs } : { signedSize: from.signedSize, signedMs: from.signedMs };
       const to: Head = { epoch: from.epoch, logId: from.logId, chain, size, hash, timeMs, ...signed, untilMs: leaseUntil() };
-      if (!(await move(batch, from, to))) continue;
-      await writer.insert(batch, values, timesMs);
+      // While the lease holds nobody takes the chain, so the rows need not wait for the word that its head moved.
+      const held = own && clock.now() < from.untilMs;
+      const [moved] = await Promise.all([moveHead(batch, from, to, holder), held ? writer.insert(batch, values, timesMs) : undefined]);
+      head = moved ? to : undefined;
+      if (!moved && (held || !own)) refuseMoved();
+      if (!moved) continue;
+      if (!held) await writer.insert(batch, values, timesMs);
       if (due) await sign(batch, to, timeMs, own ? await readOtherEnds(batch, chain) : []);
       return;
     }

@@ -171,7 +171,8 @@ async function count({ ports }: CommandContext, flags: CountFlags): Promise<void
     const untilMs = flags.until ?? folder.clock.now() + 1;
     const counts = await countByHour(folder.store, { sinceMs: flags.since ?? untilMs - DAY_MS, untilMs });
     if (flags.json) {
-      for (const { hourMs, ...more } of counts) ports.terminal.out(`${JSON.stringify({ hour: new Date(hourMs).toISOString(), ...more })}\n`);
+      for (const { hourMs, ...more } of counts)
+        ports.terminal.out(`${JSON.stringify({ hour: new Date(hourMs).toISOString(), ...more })}\n`);
       return;
     }
     const rows = counts.map((one) => [
@@ -216,7 +217,9 @@ function tellVerdict(context: CommandContext, verdict: Verdict, flags: FolderFla
     const what = fault.id === undefined ? "" : ` (${fault.id})`;
     const where = fault.chain === undefined || fault.chain === 0 ? "" : ` of chain ${fault.chain}`;
     terminal.out(`The log does not hold: ${fault.message}\n`);
-    terminal.out(`  ${fault.kind} at entry ${fault.seq ?? "?"}${where}${what}, line ${fault.line}; the ${entries} entries before it hold.\n`);
+    terminal.out(
+      `  ${fault.kind} at entry ${fault.seq ?? "?"}${where}${what}, line ${fault.line}; the ${entries} entries before it hold.\n`,
+    );
     return;
   }
   const unsigned =

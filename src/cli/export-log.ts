@@ -1,7 +1,8 @@
 /** `sallyport audit export`: to standard output, into a new file, or going on with one that was broken off. */
+
+import { once } from "node:events";
 import { createWriteStream, existsSync } from "node:fs";
 import { truncate } from "node:fs/promises";
-import { once } from "node:events";
 import { finished } from "node:stream/promises";
 import { exportLog } from "../audit/export.ts";
 import type { AuditFilter } from "../audit/filter.ts";
@@ -38,7 +39,10 @@ function createProgress(terminal: Terminal): { tell(done: number, all: number): 
 export async function exportTo(ports: Ports, flags: ExportFlags, filter: AuditFilter): Promise<void> {
   const { out, resume, after } = flags;
   if (resume !== undefined && (out !== undefined || after !== undefined)) {
-    throw new FailureError({ code: "usage", message: "`--resume` names the file and finds out where to go on: it stands without `--out` and `--after`." });
+    throw new FailureError({
+      code: "usage",
+      message: "`--resume` names the file and finds out where to go on: it stands without `--out` and `--after`.",
+    });
   }
   await withFolder(ports, flags, async (folder) => {
     const file = resume ?? out;
@@ -70,7 +74,15 @@ async function write(folder: OpenFolder, terminal: Terminal, { file, append, fil
   const ended = finished(stream);
   ended.catch(() => undefined);
   failed.catch(() => undefined);
-  const pieces = exportLog({ store, audit, clock, filter, onProgress: progress.tell, ...(after ? { after } : {}), ...(soFar ? { soFar } : {}) });
+  const pieces = exportLog({
+    store,
+    audit,
+    clock,
+    filter,
+    onProgress: progress.tell,
+    ...(after ? { after } : {}),
+    ...(soFar ? { soFar } : {}),
+  });
   try {
     for await (const piece of pieces) if (!stream.write(piece)) await Promise.race([once(stream, "drain"), failed]);
     stream.end();

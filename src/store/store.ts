@@ -75,8 +75,8 @@ export interface Store {
    * between is noticed. Throws a `FailureError` when the database can't be asked.
    */
   readEpoch(): number;
-  /** Groups of several processes may run at the same time; left out: one process writes at a time. */
-  readonly writesSideBySide?: boolean;
+  /** Whether several processes' groups may run at the same time; left out: one process writes at a time. */
+  readonly isShared?: boolean | undefined;
   /** Jobs waiting for a group; the gateway refuses above `MAX_WAITING_WRITES`. */
   readonly waiting: number;
   /** Groups that this process has committed, and the writes in them; left out by a store that does not count them. */

@@ -295,7 +295,9 @@ describe("the table", () => {
   it("shows by its checkpoints an end that was cut off with the head", async () => {
     const { fault } = await check((log) => {
       log.tamper("delete from audit_entry where place >= 8");
-      log.tamper(`update audit_chain set size = 7, signed_size = 5, hash = (select substr(line, -66, 64) from audit_entry where place = 7)`);
+      log.tamper(
+        `update audit_chain set size = 7, signed_size = 5, hash = (select substr(line, -66, 64) from audit_entry where place = 7)`,
+      );
     });
     expect(fault).toMatchObject({ kind: "cut", seq: 8, lastSeq: 10 });
   });
