@@ -152,8 +152,14 @@ async function serve(parts: Parts): Promise<RunningApp> {
   stoppers.push(() => metrics.stop());
   const findObstacle = async (): Promise<string | undefined> => {
     if (draining) return "the gateway is stopping";
-    await folder.store.write((batch) => batch.all("select 1"));
-    return undefined;
+    try {
+      await folder.access.look();
+      await folder.store.write((batch) => batch.all("select 1"), { shared: true, locks: [] });
+      return undefined;
+    } catch (error) {
+      // A failure's words are made to be shown; whatever else was thrown may say more than anybody should read.
+      return error instanceof FailureError ? error.message : "the database can't be used";
+    }
   };
   const metricsPage = createMetricsPage(createExposition(metrics.families), adminToken, gate);
   const pages: ServePage[] = [metricsPage, createConnectPages(connections, gate)];

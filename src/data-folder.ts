@@ -15,7 +15,7 @@ import { createGrantIndex } from "./identity/grant-index.ts";
 import { createLoginIndex } from "./identity/login-index.ts";
 import { identityMigrations } from "./identity/migrations.ts";
 import { ensureOrganisation } from "./identity/organisation.ts";
-import { createSteadyClock } from "./kernel/clock.ts";
+import { createStoreClock } from "./kernel/clock.ts";
 import { FailureError } from "./kernel/failure.ts";
 import { limitMigrations } from "./limit/counter-table.ts";
 import { createLimits } from "./limit/create-limits.ts";
@@ -38,7 +38,7 @@ export interface OpenDataFolder {
   readonly dir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Says where database and key are, where they are not in the folder. */
-  readonly config?: Pick<Config, "storeFile" | "keyFile" | "audit"> | undefined;
+  readonly config?: Pick<Config, "storeFile" | "storeUrl" | "keyFile" | "audit"> | undefined;
 }
 
 /** Where data lives when nobody says so: the platform's own place. */
@@ -50,9 +50,9 @@ export function findDataFolder(env: Readonly<Record<string, string | undefined>>
 
 export async function openDataFolder(options: OpenDataFolder): Promise<DataFolder> {
   const { dir, env, config } = options;
-  const clock = createSteadyClock();
+  const clock = createStoreClock();
   const store = await openStore({
-    file: config?.storeFile ?? path.join(dir, DATABASE_FILE),
+    ...(config?.storeUrl === undefined ? { file: config?.storeFile ?? path.join(dir, DATABASE_FILE) } : { url: config.storeUrl }),
     clock,
     durability: config?.audit.durability ?? "process",
     migrations: [
@@ -90,7 +90,7 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
       keys,
       clock,
       audit,
-      limits: createLimits({ clock }),
+      limits: createLimits({ clock, store }),
       access,
       logins,
       organisation: organisation.id,
@@ -120,7 +120,7 @@ export async function openCommandFolder(choice: CommandFolder): Promise<DataFold
   const demo = path.resolve(".sallyport");
   const dir = path.resolve(choice.dataDir ?? (existsSync(path.join(demo, DATABASE_FILE)) ? demo : findDataFolder(choice.env)));
   const file = choice.config?.storeFile ?? path.join(dir, DATABASE_FILE);
-  if (choice.mustExist === true && !existsSync(file)) {
+  if (choice.mustExist === true && choice.config?.storeUrl === undefined && !existsSync(file)) {
     throw new FailureError({
       code: "not_found",
       message: `There is no data in \`${dir}\`.`,

@@ -15,6 +15,7 @@ const SLOW = [
   "docs/pages.test.ts",
   "store/open-store.test.ts",
   "audit/processes.test.ts",
+  "audit/postgres.test.ts",
   "identity/login-index.test.ts",
   "upstream/http-upstream.test.ts",
   "upstream/modern-front",

@@ -42,7 +42,8 @@ export function buildConfig(parts: ConfigParts): Config {
       publicUrl: textOf(listen, "publicUrl"),
       allowedHosts: listTexts(readMember(listen, "allowedHosts")),
     },
-    storeFile: store === undefined ? undefined : path.resolve(folder, store.slice("sqlite:".length)),
+    storeFile: store?.startsWith("sqlite:") ? path.resolve(folder, store.slice("sqlite:".length)) : undefined,
+    storeUrl: store?.startsWith("sqlite:") ? undefined : store,
     keyFile: keyFile === undefined ? undefined : path.resolve(folder, keyFile),
     servers: Object.entries(memberObject(document, "servers")).map(([name, server]) => buildServer(name, server, parts.replaced, folder)),
     policies: [...parts.policies].map(([name, policy]) => ({

@@ -247,7 +247,12 @@ export const CONFIG_SHAPE: ObjectShape = {
       description: "Where policies, grants, counters and the log are kept.",
       required: ["url"],
       keys: {
-        url: { kind: "text", description: "`sqlite:` and a path; a relative one starts at this file's folder.", check: checkStoreUrl },
+        url: {
+          kind: "text",
+          description:
+            "`sqlite:` and a path, where a relative one starts at this file's folder; or `postgres://user:password@host/database`.",
+          check: checkStoreUrl,
+        },
       },
     },
     limits: {

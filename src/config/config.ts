@@ -116,8 +116,10 @@ export interface Config {
     readonly publicUrl: string | undefined;
     readonly allowedHosts: readonly string[];
   };
-  /** Absolute path of the SQLite file; undefined: in the data folder. */
+  /** Absolute path of the SQLite file; undefined: in the data folder, or `storeUrl` says where. */
   readonly storeFile: string | undefined;
+  /** The address of a PostgreSQL, which holds a password. */
+  readonly storeUrl?: string | undefined;
   /** Absolute path of the master key's file; undefined: see the environment, then the data folder. */
   readonly keyFile: string | undefined;
   readonly servers: readonly ServerConfig[];

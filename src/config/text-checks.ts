@@ -3,6 +3,7 @@
  * quotes the text: a password may stand in an address, a token in the wrong line.
  */
 import { isIP } from "node:net";
+import { isPostgresUrl, readPostgresUrl } from "../kernel/postgres-url.ts";
 import { parseDuration } from "../policy/window.ts";
 import type { TextCheck } from "./shape.ts";
 
@@ -160,10 +161,13 @@ export const checkVisible: TextCheck = (text) =>
   /^[\x21-\x7e]{1,2048}$/.test(text) ? undefined : "This must be up to 2048 visible ASCII characters, without spaces.";
 
 export const checkStoreUrl: TextCheck = (text) => {
-  if (/^postgres(?:ql)?:/i.test(text)) return "PostgreSQL can't be used as the store yet; use `sqlite:` and a path.";
+  if (isPostgresUrl(text)) {
+    const read = readPostgresUrl(text);
+    return typeof read === "string" ? read : undefined;
+  }
   const path = /^sqlite:(.+)$/s.exec(text)?.[1];
   const usable = path !== undefined && !path.includes("\0") && path !== ":memory:" && !/^\/\/[^/]/.test(path) && !/[?#]/.test(path);
-  return usable ? undefined : "This must be `sqlite:` and the path of a file.";
+  return usable ? undefined : "This must be `sqlite:` and the path of a file, or `postgres://user:password@host/database`.";
 };
 
 export const checkLimitsUrl: TextCheck = (text) =>

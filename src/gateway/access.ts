@@ -51,8 +51,19 @@ export function createAccess(store: Store, grants: GrantIndex, revisions: Revisi
     return seen;
   }
 
+  /** The database is asked, by one question for all who came before it was sent; nobody takes an answer older than that. */
+  async function lookFar(askGeneration: () => Promise<number>): Promise<Look> {
+    const generation = await askGeneration();
+    if (generation === seen.generation) return seen;
+    version = await grants.refresh(generation);
+    revisions.refresh(version);
+    seen = { epoch: -1, generation };
+    return seen;
+  }
+
   return {
     look() {
+      if (store.askGeneration) return lookFar(store.askGeneration);
       if (lookedThisTurn) return seen;
       const epoch = store.readEpoch();
       if (epoch !== seen.epoch) return relook(epoch);

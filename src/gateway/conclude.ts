@@ -11,6 +11,7 @@ import { appendOutcome, type OutcomeFacts } from "./record.ts";
 import { writeGone } from "./reply.ts";
 import { wordsOf } from "./spend.ts";
 import type { AnswerStream } from "./stream.ts";
+import { termsOfSettling } from "./write-terms.ts";
 
 export async function conclude(
   desk: Desk,
@@ -58,9 +59,12 @@ function settle(desk: Desk, exchange: Exchange, inspected: Inspected, droppedAs:
   const facts: OutcomeFacts = { outcome: inspected.outcome, code: droppedAs ?? inspected.code, detail: inspected.detail };
   const { reservation } = exchange;
   desk.store
-    .write(async (batch) => {
-      if (reservation && inspected.goesOn !== true) await desk.limits.settle(batch, reservation, inspected.outcome);
-      appendOutcome(desk, batch, exchange, facts);
-    })
+    .write(
+      async (batch) => {
+        if (reservation && inspected.goesOn !== true) await desk.limits.settle(batch, reservation, inspected.outcome);
+        appendOutcome(desk, batch, exchange, facts);
+      },
+      termsOfSettling(desk, reservation),
+    )
     .catch((error: unknown) => desk.say(`An outcome could not be put on record: ${wordsOf(error)}`));
 }

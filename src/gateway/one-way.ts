@@ -15,6 +15,7 @@ import type { Identified } from "./identify.ts";
 import type { Routed } from "./route.ts";
 import { type Passage, type Session, sessionHeaders } from "./session.ts";
 import { wordsOf } from "./spend.ts";
+import { termsOfRecord } from "./write-terms.ts";
 
 type Who = Pick<Identified, "grant" | "endpoint">;
 
@@ -33,7 +34,7 @@ function describe(who: Who, session: Session | undefined): Omit<AuditEntry, "kin
 /** False: it could not be put on record. */
 export async function recordEntry(desk: Desk, entry: AuditEntry): Promise<boolean> {
   try {
-    await desk.store.write(async (batch) => void desk.audit.append(batch, entry));
+    await desk.store.write(async (batch) => void desk.audit.append(batch, entry), termsOfRecord());
     return true;
   } catch (error) {
     desk.say(`A message could not be put on record: ${wordsOf(error)}`);

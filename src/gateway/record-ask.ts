@@ -11,6 +11,7 @@ import { ASK_WORDS } from "./asks.ts";
 import type { Desk, Endpoint } from "./desk.ts";
 import type { Session } from "./session.ts";
 import { wordsOf } from "./spend.ts";
+import { termsOfRecord } from "./write-terms.ts";
 
 export interface AskedBy {
   readonly endpoint: Endpoint;
@@ -43,7 +44,7 @@ export async function recordAsk(
         actor: "server",
         argumentDigest: digestAsk(desk, params ?? createJsonObject()),
       });
-    });
+    }, termsOfRecord());
     return true;
   } catch (error) {
     desk.say(`A question of the server ${endpoint.name} could not be put on record: ${wordsOf(error)}`);

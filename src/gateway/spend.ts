@@ -4,33 +4,23 @@
  * can change a grant or a policy, so what was decided under an older epoch is decided again.
  */
 
-import type { Parties } from "../limit/limits.ts";
 import type { Denial, Permission } from "../policy/decision.ts";
 import { denyApproval, denyByLimit, denyUnavailable } from "../policy/refusal.ts";
 import type { Batch } from "../store/store.ts";
 import type { Desk } from "./desk.ts";
 import { type Exchange, type Stopped, stop } from "./exchange.ts";
+import { partiesOf } from "./parties.ts";
 import { appendDenial, appendIntent } from "./record.ts";
+import { termsOfRecord, termsOfSpending } from "./write-terms.ts";
 
 /** What the transaction found: go on, stop, or ask again because something was changed meanwhile. */
 export type Spent = "passed" | "stale" | Stopped;
 
-export function partiesOf(desk: Desk, exchange: Exchange): Parties {
-  const { grant, endpoint, policy, session } = exchange;
-  return {
-    organisation: desk.organisation,
-    server: endpoint.id,
-    policy: policy?.id ?? "",
-    grant: grant.id,
-    session: session?.id,
-    identity: grant.identity,
-  };
-}
-
 export async function spend(desk: Desk, exchange: Exchange, permission: Permission): Promise<Spent> {
   exchange.permission = permission;
   try {
-    return await desk.store.write((batch) => spendIn(desk, batch, exchange, permission));
+    const terms = termsOfSpending(desk, exchange, permission);
+    return await desk.store.write((batch) => spendIn(desk, batch, exchange, permission), terms);
   } catch (error) {
     desk.say(`A call was refused because it could not be put on record: ${wordsOf(error)}`);
     return stop(denyUnavailable("(audit unavailable)"), true);
@@ -43,7 +33,7 @@ async function spendIn(desk: Desk, batch: Batch, exchange: Exchange, permission:
   const counted = charges.length > 0 && exchange.rounds === undefined;
   if (counted || approval) {
     const parties = partiesOf(desk, exchange);
-    const nowMs = desk.clock.now();
+    const { nowMs } = batch;
     if (approval) {
       // A person is asked only of a call that its limits could take; nothing is taken for asking.
       const room = counted ? await desk.limits.peek(batch, charges, parties, nowMs) : { ok: true as const };
@@ -68,7 +58,7 @@ function stopIn(desk: Desk, batch: Batch, exchange: Exchange, denial: Denial): S
 /** Puts a denial on record; what can't be put on record is answered as unavailable. */
 export async function recordDenial(desk: Desk, exchange: Exchange, denial: Denial): Promise<Denial> {
   try {
-    await desk.store.write(async (batch) => appendDenial(desk, batch, exchange, denial));
+    await desk.store.write(async (batch) => appendDenial(desk, batch, exchange, denial), termsOfRecord());
     return denial;
   } catch (error) {
     desk.say(`A denial could not be put on record: ${wordsOf(error)}`);

@@ -29,9 +29,9 @@ export interface GrantIndex {
   /**
    * Asks whether anything was changed, by anybody, and forgets what was remembered if so. Gives the version of what is
    * known: it stands while nothing has changed, and other indexes over the same store follow it. Rejects or throws when
-   * the store can't be asked; then nothing may be decided.
+   * the store can't be asked; then nothing may be decided. `generation`: it was asked already, and said this.
    */
-  refresh(): number | Promise<number>;
+  refresh(generation?: number): number | Promise<number>;
   /** At once where the bearer is known. */
   find(bearer: string, nowMs: number): FoundGrant | Promise<FoundGrant>;
 }
@@ -52,21 +52,26 @@ class StoredGrantIndex implements GrantIndex {
     this.#key = prepareTokenKey(key);
   }
 
-  refresh(): number | Promise<number> {
+  refresh(generation?: number): number | Promise<number> {
+    if (generation !== undefined) return this.#take(generation);
     const epoch = this.#store.readEpoch();
     return epoch === this.#epoch ? this.#version : this.#reread(epoch);
   }
 
   async #reread(epoch: number): Promise<number> {
-    const generation = await readGeneration(this.#store.query);
+    this.#take(await readGeneration(this.#store.query));
+    // Of two that overlap the later look counts; both have read what was committed when they were asked.
+    if (this.#epoch === undefined || epoch > this.#epoch) this.#epoch = epoch;
+    return this.#version;
+  }
+
+  #take(generation: number): number {
     if (generation !== this.#generation) {
       this.#generation = generation;
       this.#version++;
       this.#known.clear();
       this.#strangers.clear();
     }
-    // Of two that overlap the later look counts; both have read what was committed when they were asked.
-    if (this.#epoch === undefined || epoch > this.#epoch) this.#epoch = epoch;
     return this.#version;
   }
 

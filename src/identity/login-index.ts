@@ -86,8 +86,8 @@ class StoredLoginIndex implements LoginIndex {
     this.#loading = new Map();
   }
 
-  refresh(): number | Promise<number> {
-    const version = this.#options.grants.refresh();
+  refresh(generation?: number): number | Promise<number> {
+    const version = this.#options.grants.refresh(generation);
     return typeof version === "number" ? this.#take(version) : version.then((later) => this.#take(later));
   }
 

@@ -10,6 +10,12 @@ export interface Clock {
   raise(toMs: number): void;
 }
 
+/** A clock that can be told the time of a store that others, with clocks of their own, share. */
+export interface StoreClock extends Clock {
+  /** The store's clock showed this time just before. */
+  follow?(storeMs: number): void;
+}
+
 /** A clock over `wall` (Unix ms) and `monotonic` (ms from anywhere). */
 export function createSteadyClock(wall: () => number = Date.now, monotonic: () => number = () => performance.now()): Clock {
   let last = wall();
@@ -26,6 +32,23 @@ export function createSteadyClock(wall: () => number = Date.now, monotonic: () =
     },
     raise(toMs) {
       if (toMs > last) last = toMs;
+    },
+  };
+}
+
+/** The process's own time, until it is told another: then that, going on at the pace of the monotonic clock. */
+export function createStoreClock(wall: () => number = Date.now, monotonic: () => number = () => performance.now()): StoreClock {
+  let told: { readonly atMs: number; readonly monotonicMs: number } | undefined;
+  const create = (): Clock => createSteadyClock(() => (told ? told.atMs + (monotonic() - told.monotonicMs) : wall()), monotonic);
+  let clock = create();
+  return {
+    now: () => clock.now(),
+    raise: (toMs) => clock.raise(toMs),
+    follow(storeMs) {
+      const isFirst = told === undefined;
+      told = { atMs: storeMs, monotonicMs: monotonic() };
+      // What our own clock said before counts for nothing: it may be ahead of everybody's by hours.
+      if (isFirst) clock = create();
     },
   };
 }

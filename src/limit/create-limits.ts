@@ -7,10 +7,10 @@ import { assert } from "../kernel/assert.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Charge } from "../policy/decision.ts";
 import { isBatch, type Readable } from "../store/read-rows.ts";
-import type { Batch } from "../store/store.ts";
+import type { Batch, Store } from "../store/store.ts";
 import { Calendars } from "./calendar.ts";
 import { CounterReader, CounterTable } from "./counter-table.ts";
-import { Ledger } from "./ledger.ts";
+import { Ledger, nameSettled } from "./ledger.ts";
 import type { Limits, Outcome, Parties, PeekAnswer, Reservation, TakeAnswer } from "./limits.ts";
 
 /** Counts that are remembered; beyond that all are read again when they are asked for. */
@@ -26,9 +26,11 @@ class StoredLimits implements Limits {
   #table: CounterTable | undefined;
   #saving = false;
   #nextPruneMs = 0;
+  readonly #store: Pick<Store, "write"> | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, store: Pick<Store, "write"> | undefined) {
     this.#clock = clock;
+    this.#store = store;
     this.#ledger = new Ledger(clock, this.#calendars);
   }
 
@@ -57,6 +59,14 @@ class StoredLimits implements Limits {
     } finally {
       this.#saveLater(batch);
     }
+  }
+
+  nameTaken(charges: readonly Charge[], parties: Parties): readonly string[] {
+    return this.#ledger.nameTaken(charges, parties);
+  }
+
+  nameSettled(reservation: Reservation): readonly string[] {
+    return nameSettled(reservation);
   }
 
   /** What is remembered holds in this group, or is forgotten. */
@@ -91,15 +101,25 @@ class StoredLimits implements Limits {
     batch.beforeCommit({}, async () => {
       this.#saving = false;
       const table = this.#table as CounterTable;
-      await table.save();
+      table.save();
       const nowMs = this.#clock.now();
       if (nowMs < this.#nextPruneMs) return;
-      const more = await table.prune(nowMs);
-      this.#nextPruneMs = more ? nowMs : nowMs + PRUNE_INTERVAL_MS;
+      if (batch.locks === undefined) return await this.#prune(table, nowMs);
+      // What counts no more is anybody's: letting go of it is a group of its own, which excludes all others.
+      this.#nextPruneMs = nowMs + PRUNE_INTERVAL_MS;
+      batch.afterCommit(() => {
+        this.#store?.write((later) => this.#prune(this.#enter(later), this.#clock.now())).catch(() => undefined);
+      });
     });
+  }
+
+  async #prune(table: CounterTable, nowMs: number): Promise<void> {
+    const more = await table.prune(nowMs);
+    this.#nextPruneMs = more ? nowMs : nowMs + PRUNE_INTERVAL_MS;
   }
 }
 
-export function createLimits(options: { readonly clock: Clock }): Limits {
-  return new StoredLimits(options.clock);
+/** `store`: where the counts are; needed where others share it. */
+export function createLimits(options: { readonly clock: Clock; readonly store?: Pick<Store, "write"> | undefined }): Limits {
+  return new StoredLimits(options.clock, options.store);
 }

@@ -142,6 +142,22 @@ export class Ledger {
     return refunded;
   }
 
+  /** Names of all that `take` of these charges may read or change: the counts, and the sets that bound their number. */
+  nameTaken(charges: readonly Charge[], parties: Parties): string[] {
+    const names: string[] = [];
+    for (const charge of charges) {
+      const { limit, amount, per } = charge;
+      if (isImpossible(charge) || amount === 0n) continue;
+      const count = this.#names.nameCount(limit, parties);
+      names.push(count);
+      if (per !== undefined) names.push(nameValue(count, per));
+      if (limit.scope !== "session" || parties.session === undefined) continue;
+      const family = nameSessions(parties);
+      names.push(family, nameValue(family, parties.session));
+    }
+    return names;
+  }
+
   /** Everything that a judgement needs, in memory. */
   async #gather(shelf: Shelf, charges: readonly Charge[], parties: Parties, nowMs: number): Promise<Ask[]> {
     const asks: Ask[] = [];
@@ -258,6 +274,11 @@ export class Ledger {
       family.firstExpiryMs = 0;
     }
   }
+}
+
+/** Names of all that `settle` of a reservation may read or change. */
+export function nameSettled({ parts }: Reservation): string[] {
+  return parts.flatMap(({ key, family }) => (family === undefined ? [key] : [key, family]));
 }
 
 /** Whether no amount of waiting admits this charge. */

@@ -59,6 +59,10 @@ export interface Limits {
   peek(source: Readable, charges: readonly Charge[], parties: Parties, nowMs: number): Promise<PeekAnswer>;
   /** Gives back what the outcome says, once; true where something was given back. */
   settle(batch: Batch, reservation: Reservation, outcome: Outcome): Promise<boolean>;
+  /** The locks that a shared group needs to `take` or `peek`; none where the counts are not the store's. */
+  nameTaken(charges: readonly Charge[], parties: Parties): readonly string[];
+  /** The locks that a shared group needs to `settle`. */
+  nameSettled(reservation: Reservation): readonly string[];
 }
 
 /** Limits that live in memory alone, for policy test files. */

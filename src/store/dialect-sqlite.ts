@@ -20,10 +20,16 @@ import { Bug } from "../kernel/assert.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 import { toStoreError } from "./sqlite-failure.ts";
 
+type Connect = () => SqliteConnection;
+/** The error to tell for one that the database threw. */
+type Fail = (error: unknown) => Error;
+
 class OneConnection implements DatabaseConnection {
-  readonly #connection: () => SqliteConnection;
-  constructor(connection: () => SqliteConnection) {
+  readonly #connection: Connect;
+  readonly #fail: Fail;
+  constructor(connection: Connect, fail: Fail) {
     this.#connection = connection;
+    this.#fail = fail;
   }
 
   executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
@@ -32,7 +38,7 @@ class OneConnection implements DatabaseConnection {
       if (typeof answer !== "number") return Promise.resolve({ rows: answer as R[], numAffectedRows: BigInt(answer.length) });
       return Promise.resolve({ rows: [], numAffectedRows: BigInt(answer) });
     } catch (error) {
-      return Promise.reject(toStoreError(error));
+      return Promise.reject(this.#fail(error));
     }
   }
 
@@ -43,8 +49,8 @@ class OneConnection implements DatabaseConnection {
 
 class OneDriver implements Driver {
   readonly #connection: OneConnection;
-  constructor(connection: () => SqliteConnection) {
-    this.#connection = new OneConnection(connection);
+  constructor(connection: Connect, fail: Fail) {
+    this.#connection = new OneConnection(connection, fail);
   }
   async init(): Promise<void> {}
   async acquireConnection(): Promise<DatabaseConnection> {
@@ -60,12 +66,14 @@ class OneDriver implements Driver {
 }
 
 class OneDialect implements Dialect {
-  readonly #connection: () => SqliteConnection;
-  constructor(connection: () => SqliteConnection) {
+  readonly #connection: Connect;
+  readonly #fail: Fail;
+  constructor(connection: Connect, fail: Fail) {
     this.#connection = connection;
+    this.#fail = fail;
   }
   createDriver(): Driver {
-    return new OneDriver(this.#connection);
+    return new OneDriver(this.#connection, this.#fail);
   }
   createQueryCompiler(): QueryCompiler {
     return new SqliteQueryCompiler();
@@ -81,6 +89,6 @@ class OneDialect implements Dialect {
 
 /** A query builder; `connection` is asked at every statement and throws where none may run any more. */
 // biome-ignore lint/suspicious/noExplicitAny: each room brings the row types of its own tables.
-export function createQuery(connection: () => SqliteConnection): Kysely<any> {
-  return new Kysely({ dialect: new OneDialect(connection) });
+export function createQuery(connection: Connect, fail: Fail = toStoreError): Kysely<any> {
+  return new Kysely({ dialect: new OneDialect(connection, fail) });
 }

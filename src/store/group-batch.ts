@@ -19,17 +19,27 @@ export interface EpochCount {
 export class GroupBatch implements Batch {
   readonly #connection: SqliteConnection;
   readonly #epoch: EpochCount;
+  readonly #now: () => number;
   // biome-ignore lint/suspicious/noExplicitAny: each room brings the row types of its own tables.
   #query: Kysely<any> | undefined;
   #ended = false;
   raised = false;
+  /** The first statement that failed: its group must not commit, whatever its job made of it. */
+  fault: unknown;
+  readonly generation: number | undefined = undefined;
+  readonly locks: ReadonlySet<string> | undefined = undefined;
   readonly beforeCommits: { readonly key: object; readonly job: () => Promise<void> }[] = [];
   readonly afterCommits: (() => void)[] = [];
   readonly afterRollbacks: (() => void)[] = [];
 
-  constructor(connection: SqliteConnection, epoch: EpochCount) {
+  constructor(connection: SqliteConnection, epoch: EpochCount, now: () => number) {
     this.#connection = connection;
     this.#epoch = epoch;
+    this.#now = now;
+  }
+
+  get nowMs(): number {
+    return this.#now();
   }
 
   get ended(): boolean {
@@ -51,11 +61,17 @@ export class GroupBatch implements Batch {
     return this.#connection;
   }
 
+  #fail(error: unknown): Error {
+    const known = toStoreError(error);
+    this.fault ??= known;
+    return known;
+  }
+
   all(sql: string, parameters: readonly SqlValue[] = NONE): Promise<SqlRow[]> {
     try {
       return Promise.resolve(this.#live().all(sql, parameters));
     } catch (error) {
-      return Promise.reject(toStoreError(error));
+      return Promise.reject(this.#fail(error));
     }
   }
 
@@ -63,13 +79,24 @@ export class GroupBatch implements Batch {
     try {
       return Promise.resolve(this.#live().run(sql, parameters));
     } catch (error) {
-      return Promise.reject(toStoreError(error));
+      return Promise.reject(this.#fail(error));
+    }
+  }
+
+  send(sql: string, parameters: readonly SqlValue[] = NONE): void {
+    try {
+      this.#live().run(sql, parameters);
+    } catch (error) {
+      throw this.#fail(error);
     }
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   get query(): Kysely<any> {
-    this.#query ??= createQuery(() => this.#live());
+    this.#query ??= createQuery(
+      () => this.#live(),
+      (error) => this.#fail(error),
+    );
     return this.#query;
   }
 

@@ -27,6 +27,8 @@ export interface GroupWriterOptions {
   readonly busyTimeoutMs: number;
   /** Whether the file is still where others find it; a commit to one that was taken away would be read by nobody. */
   readonly isInPlace?: (() => boolean) | undefined;
+  /** The time of groups. */
+  readonly now: () => number;
   /** Told of a hook that threw after the group was durable or undone. */
   readonly onBug: (error: unknown) => void;
 }
@@ -93,7 +95,7 @@ export class GroupWriter {
     if (fault !== undefined && !(await this.#beginLater(fault))) return this.#finish();
     const jobs = this.#queue.length <= MAX_GROUP_JOBS ? this.#queue : this.#queue.slice(0, MAX_GROUP_JOBS);
     this.#queue = this.#queue.length <= MAX_GROUP_JOBS ? [] : this.#queue.slice(MAX_GROUP_JOBS);
-    const batch = new GroupBatch(this.#connection, this.#epoch);
+    const batch = new GroupBatch(this.#connection, this.#epoch, this.#options.now);
     let current: Job | undefined;
     const guard = setImmediate(() => {
       this.#undo(batch, jobs, current, new Bug("a write waited for something other than its batch"));
@@ -111,6 +113,7 @@ export class GroupWriter {
         await hook.job();
         if (batch.ended) return;
       }
+      if (batch.fault !== undefined) throw batch.fault;
       if (this.#options.isInPlace?.() === false) throw refusal("The database was moved or removed while it was in use.");
       this.#connection.run("COMMIT", []);
     } catch (error) {

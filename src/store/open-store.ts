@@ -1,18 +1,22 @@
 /**
- * Opens the database: folder and file for the owner alone, one connection that writes in groups, one that reads. Any
- * number of processes may open one fresh folder at the same time; each waits for the others within the busy timeout.
+ * Opens the database that an address names. SQLite: folder and file for the owner alone, one connection that writes in
+ * groups, one that reads; any number of processes may open one fresh folder at the same time, and each waits for the others
+ * within the busy timeout.
  */
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Kysely } from "kysely";
-import type { Clock } from "../kernel/clock.ts";
+import type { StoreClock } from "../kernel/clock.ts";
 import { FailureError } from "../kernel/failure.ts";
+import { isPostgresUrl } from "../kernel/postgres-url.ts";
 import { createQuery } from "./dialect-sqlite.ts";
 import { generationMigrations } from "./generation.ts";
 import { BUSY_SLICE_MS, GroupWriter } from "./group-writer.ts";
 import { leaseMigrations } from "./lease.ts";
 import { migrate } from "./migrate.ts";
+import { parsePostgresUrl } from "./postgres/address.ts";
+import { openPostgres } from "./postgres/open-postgres.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { isBusy, toStoreError } from "./sqlite-failure.ts";
 import type { Batch, Migrations, Store } from "./store.ts";
@@ -23,13 +27,14 @@ const OPEN_PAUSE_MS = 15;
 const SQLITE_URL = /^sqlite:(?!\/\/|:memory:|file:)([^\0]+)$/;
 
 export interface StoreOptions {
-  /** `sqlite:` and a path; or `file`, the path itself. */
+  /** `sqlite:` and a path, or `postgres://…`; or `file`, the path itself. */
   readonly url?: string | undefined;
   readonly file?: string | undefined;
-  readonly clock: Clock;
+  /** Follows the store's own clock where processes on several machines share it. */
+  readonly clock: StoreClock;
   /** `process` survives the end of the process, `disk` a power cut. */
   readonly durability: "process" | "disk";
-  /** How long another process may keep us waiting. */
+  /** How long another process may keep us waiting; on PostgreSQL, how long a group, a read or a question may last. */
   readonly busyTimeoutMs?: number | undefined;
   readonly migrations: readonly Migrations[];
   /** Told of hooks that threw; left out, they end the process. */
@@ -37,6 +42,7 @@ export interface StoreOptions {
 }
 
 class SqliteStore implements Store {
+  readonly isShared = false;
   readonly #connection: SqliteConnection;
   readonly #reader: SqliteConnection;
   readonly #writer: GroupWriter;
@@ -68,14 +74,14 @@ class SqliteStore implements Store {
   }
 }
 
-/** The path that a store's address names; only SQLite's are known. */
+/** The path that an address of SQLite names. */
 export function parseStoreUrl(url: string): string {
   const path = SQLITE_URL.exec(url)?.[1];
   if (path === undefined) {
     throw new FailureError({
       code: "invalid_config",
       message: "The store's address is not one that can be opened.",
-      hint: "Write `sqlite:` and the path of a file, as in `sqlite:./data/sallyport.db`.",
+      hint: "Write `sqlite:` and the path of a file, as in `sqlite:./data/sallyport.db`, or `postgres://user:password@host/database`.",
     });
   }
   return path;
@@ -116,6 +122,21 @@ function throwLater(error: unknown): void {
 }
 
 export async function openStore(options: StoreOptions): Promise<Store> {
+  const migrations = [generationMigrations, leaseMigrations, ...options.migrations];
+  if (options.file === undefined && options.url !== undefined && isPostgresUrl(options.url)) {
+    return await openPostgres({
+      address: parsePostgresUrl(options.url),
+      durability: options.durability,
+      migrations,
+      onTime: (nowMs) => options.clock.follow?.(nowMs),
+      onBug: options.onBug ?? throwLater,
+      deadlineMs: options.busyTimeoutMs,
+    });
+  }
+  return await openSqlite(options, migrations);
+}
+
+async function openSqlite(options: StoreOptions, migrations: readonly Migrations[]): Promise<Store> {
   const path = options.file ?? parseStoreUrl(options.url ?? "");
   const file = resolve(path);
   const busyTimeoutMs = options.busyTimeoutMs ?? BUSY_TIMEOUT_MS;
@@ -127,8 +148,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const open = (readOnly: boolean) => () => new SqliteConnection(file, { readOnly, durability, busyTimeoutMs: slice });
     const connection = await insist(busyTimeoutMs, open(false));
     opened.push(connection);
-    const writer = new GroupWriter(connection, { busyTimeoutMs, isInPlace: watchPlace(file), onBug: options.onBug ?? throwLater });
-    await writer.write((batch) => migrate(batch, [generationMigrations, leaseMigrations, ...options.migrations], options.clock.now()));
+    const now = (): number => options.clock.now();
+    const writer = new GroupWriter(connection, { busyTimeoutMs, isInPlace: watchPlace(file), now, onBug: options.onBug ?? throwLater });
+    await writer.write((batch) => migrate(batch, migrations, now()));
     const reader = await insist(busyTimeoutMs, open(true));
     opened.push(reader);
     return new SqliteStore(connection, reader, writer);

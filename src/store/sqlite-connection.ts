@@ -4,9 +4,9 @@
  * else without a word. All calls are synchronous. Whole numbers beyond 2^53 are kept as text by the rooms that have them.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { assert } from "../kernel/assert.ts";
 import { BoundedMap } from "../kernel/bounded-map.ts";
-import type { SqlRow, SqlValue } from "./store.ts";
+import { assertBindable } from "./bindable.ts";
+import type { SqlRow } from "./store.ts";
 
 const MAX_STATEMENTS = 256;
 /** The write-ahead log is cut back to this size after a checkpoint. */
@@ -23,23 +23,6 @@ export interface SqliteOptions {
   readonly readOnly: boolean;
   readonly durability: "process" | "disk";
   readonly busyTimeoutMs: number;
-}
-
-function assertBindable(values: readonly unknown[]): asserts values is readonly SqlValue[] {
-  for (const value of values) {
-    switch (typeof value) {
-      case "string":
-        assert(value.isWellFormed(), "a text with half a character is no parameter");
-        break;
-      case "number":
-        assert(Number.isFinite(value), "a number that is not finite is no parameter");
-        break;
-      case "bigint":
-        break;
-      default:
-        assert(value === null || value instanceof Uint8Array, "a parameter is null, a number, a text or bytes");
-    }
-  }
 }
 
 export class SqliteConnection {

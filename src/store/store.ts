@@ -1,7 +1,7 @@
 /**
- * The database as the rooms see it. One writer: jobs that arrive together run in one immediate transaction, the next
- * group starts as soon as the last has ended, with no timer. A job that throws undoes its whole group, and everyone in
- * it is told. Only this room knows which database it is.
+ * The database as the rooms see it. One writer: jobs that arrive together run in one transaction, the next group starts as
+ * soon as the last has ended, with no timer. A job that throws undoes its whole group, and so does a statement that fails;
+ * everyone in it is told. Only this room knows which database it is.
  */
 import type { Kysely } from "kysely";
 
@@ -14,6 +14,17 @@ export type SqlValue = null | number | bigint | string | Uint8Array;
 export type SqlRow = Record<string, SqlValue>;
 
 /**
+ * What a write asks of the others, of this process and of all that share the database. Left out: nobody else writes at the
+ * same time. `shared`: others of the same kind may, unless they name one of the same locks; nobody without terms does. It
+ * is for what happens with every call and touches only what its locks stand for. SQLite has one writer in any case.
+ */
+export interface WriteTerms {
+  readonly shared: true;
+  /** Names of what is read and changed; texts of any form. */
+  readonly locks: readonly string[];
+}
+
+/**
  * One group's transaction, good until its job has ended. SQL is the part that SQLite and PostgreSQL share, with `?` for
  * parameters. A job waits for this batch and for nothing else: the transaction is never open across a timer, a socket or
  * another write, and a job that tries is a bug, which undoes the group.
@@ -24,12 +35,20 @@ export interface Batch {
    * is true while `epoch` stands.
    */
   readonly epoch: number;
+  /** The time of the group on the store's clock, the same for all who share the database. Unix milliseconds. */
+  readonly nowMs: number;
+  /** What `readGeneration` gives, where it is known already. */
+  readonly generation: number | undefined;
+  /** The locks of all jobs of a shared group; undefined: nobody else writes while the group lasts. */
+  readonly locks: ReadonlySet<string> | undefined;
   /** Makes everybody in this process ask the tables anew; `bumpGeneration` calls it with the change it announces. */
   raiseEpoch(): void;
   /** Rows of a query. The statement is prepared once and kept. */
   all(sql: string, parameters?: readonly SqlValue[]): Promise<SqlRow[]>;
   /** Runs a change; gives the number of rows it touched. */
   run(sql: string, parameters?: readonly SqlValue[]): Promise<number>;
+  /** Runs a change of which nobody waits to hear; when it fails, so does the group. */
+  send(sql: string, parameters?: readonly SqlValue[]): void;
   /** The same transaction through the query builder, for everything that is not on the path of each call. */
   // biome-ignore lint/suspicious/noExplicitAny: each room brings the row types of its own tables.
   readonly query: Kysely<any>;
@@ -65,18 +84,24 @@ export interface Store {
    * gets that back, and everyone else in its group `storage_unavailable`. So a job answers what is expected (a name that
    * is taken, a limit that is full) with a value.
    */
-  write<T>(job: (batch: Batch) => Promise<T>): Promise<T>;
+  write<T>(job: (batch: Batch) => Promise<T>, terms?: WriteTerms): Promise<T>;
+  /** Whether processes share the database that can't hear of each other but by asking it: terms are worth their while. */
+  readonly isShared?: boolean | undefined;
   /** Reads what is committed, one statement at a time; several that must agree, and long lists, go by pages or `write`. */
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   readonly query: Kysely<any>;
   /**
    * Asks the database, in microseconds, whether another process has committed since: the number changes when it may
    * have, and when a job of this process raised it. Ask before you read what you want to remember, so that a change in
-   * between is noticed. Throws a `FailureError` when the database can't be asked.
+   * between is noticed. Throws a `FailureError` when the database can't be asked. A shared database can't be asked in
+   * microseconds: there the number is always another one.
    */
   readEpoch(): number;
-  /** Whether several processes' groups may run at the same time; left out: one process writes at a time. */
-  readonly isShared?: boolean | undefined;
+  /**
+   * The generation as it is at some time after this call, from a shared database; one question serves all who asked before
+   * it was sent. Rejects within a bounded time when there is no answer. Left out where `readEpoch` tells.
+   */
+  readonly askGeneration?: (() => Promise<number>) | undefined;
   /** Jobs waiting for a group; the gateway refuses above `MAX_WAITING_WRITES`. */
   readonly waiting: number;
   /** Groups that this process has committed, and the writes in them; left out by a store that does not count them. */

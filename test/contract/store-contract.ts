@@ -24,7 +24,8 @@ const idsIn = async (store: Store) => (await readRows(store.query, "SELECT id FR
 const codeOf = (error: unknown) => (error instanceof FailureError ? error.failures[0]?.code : String(error));
 const codeOfRejection = (promise: Promise<unknown>) => promise.then(() => "resolved", codeOf);
 
-export function describeStore(name: string, create: () => Promise<Database>): void {
+/** `isShared`: by processes that can't hear of each other but by asking the database. */
+export function describeStore(name: string, create: () => Promise<Database>, isShared = false): void {
   describe(`the store on ${name}`, () => {
     let database: Database;
     let store: Store;
@@ -107,11 +108,87 @@ export function describeStore(name: string, create: () => Promise<Database>): vo
       expect(await idsIn(store)).toEqual([4]);
     });
 
-    test("a name that is taken is a conflict, which a job may catch", async () => {
+    test("a name that is taken is a conflict, which undoes the group though its job catches it", async () => {
       await store.write((batch) => put(batch, 1));
       expect(await codeOfRejection(store.write((batch) => put(batch, 1)))).toBe("conflict");
-      const caught = store.write(async (batch) => batch.query.insertInto("note").values({ id: 1, words: "" }).execute().catch(codeOf));
-      expect(await caught).toBe("conflict");
+      let caught: unknown;
+      const write = store.write(async (batch) => {
+        await put(batch, 2);
+        caught = await batch.query.insertInto("note").values({ id: 1, words: "" }).execute().catch(codeOf);
+      });
+      expect(await codeOfRejection(write)).toBe("storage_unavailable");
+      expect(caught).toBe("conflict");
+      expect(await idsIn(store)).toEqual([1]);
+    });
+
+    test("what is sent without waiting is there with the group, or undoes it", async () => {
+      const insert = "INSERT INTO note (id, words) VALUES (?, ?)";
+      await store.write(async (batch) => {
+        for (const id of [1, 2, 3]) batch.send(insert, [id, ""]);
+        batch.beforeCommit({}, async () => batch.send(insert, [4, ""]));
+      });
+      expect(await idsIn(store)).toEqual([1, 2, 3, 4]);
+      const write = store.write(async (batch) => {
+        batch.beforeCommit({}, async () => {
+          batch.send(insert, [5, ""]);
+          batch.send(insert, [1, ""]);
+        });
+      });
+      expect(await codeOfRejection(write)).toBe("storage_unavailable");
+      expect(await idsIn(store)).toEqual([1, 2, 3, 4]);
+    });
+
+    test("jobs that share and jobs that do not all run, each in the order they came", async () => {
+      const order: number[] = [];
+      const terms = { shared: true, locks: ["note"] } as const;
+      const write = (id: number, isShared: boolean) =>
+        store.write(
+          async (batch) => {
+            await put(batch, id);
+            order.push(id);
+          },
+          isShared ? terms : undefined,
+        );
+      await Promise.all([write(1, true), write(2, true), write(3, false), write(4, true), write(5, false)]);
+      expect(order).toEqual([1, 2, 3, 4, 5]);
+      expect(await idsIn(store)).toEqual([1, 2, 3, 4, 5]);
+    });
+
+    test("groups of several connections that name one lock never lose an update", async () => {
+      const other = await open();
+      await store.write((batch) => put(batch, 1, "0"));
+      const add = (one: Store, locks: readonly string[] | undefined) =>
+        one.write(async (batch) => {
+          const [row] = await batch.all("SELECT words FROM note WHERE id = 1");
+          await batch.run("UPDATE note SET words = ? WHERE id = 1", [String(Number(row?.["words"]) + 1)]);
+        }, locks && { shared: true, locks });
+      const ways = [["a", "one"], ["one", "b"], undefined];
+      await Promise.all(
+        Array.from({ length: 60 }, async (_, index) => {
+          await new Promise((resolve) => setImmediate(resolve));
+          await add(index % 2 === 0 ? store : other, ways[index % 3]);
+        }),
+      );
+      expect((await readRows(store.query, "SELECT words FROM note WHERE id = 1"))[0]?.["words"]).toBe("60");
+    });
+
+    test("a group has a time, which does not go back", async () => {
+      const times: number[] = [];
+      for (let round = 0; round < 3; round++) times.push(await store.write(async (batch) => batch.nowMs));
+      expect(times).toEqual(times.toSorted((left, right) => left - right));
+      expect(times.every((time) => Number.isSafeInteger(time) && Math.abs(time - Date.now()) < 60_000)).toBe(true);
+    });
+
+    test("texts are compared byte by byte", async () => {
+      const words = ["b", "B", "a", "é", "Z", "_", "-a", "10", "9", "a b", "ab"];
+      await store.write(async (batch) => {
+        for (const [id, word] of words.entries()) await put(batch, id, word);
+      });
+      const rows = await readRows(store.query, "SELECT words FROM note ORDER BY words");
+      expect(rows.map((row) => row["words"])).toEqual(
+        words.toSorted((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right))),
+      );
+      expect(await readRows(store.query, "SELECT id FROM note WHERE words > ? AND words < ?", ["A", "C"])).toHaveLength(1);
     });
 
     test("hooks before the commit run once, in order, after the last job, and may ask for more", async () => {
@@ -148,7 +225,8 @@ export function describeStore(name: string, create: () => Promise<Database>): vo
       const seen: number[][] = [];
       await store.write(async (batch) => {
         await put(batch, 1);
-        seen.push(await idsIn(store));
+        void idsIn(store).then((ids) => seen.push(ids));
+        while (seen.length === 0) await batch.all("SELECT id FROM note");
       });
       expect(seen).toEqual([[]]);
     });
@@ -234,20 +312,58 @@ export function describeStore(name: string, create: () => Promise<Database>): vo
       expect(await codeOfRejection(store.query.insertInto("note").values({ id: 1, words: "" }).execute())).toBe("storage_unavailable");
     });
 
-    test("the epoch stands while only this store writes, and moves when another one has", async () => {
-      const other = await open();
-      const epochOf = (one: Store) => one.write(async (batch) => batch.epoch);
-      const first = await epochOf(store);
-      await store.write((batch) => put(batch, 1));
-      expect(await epochOf(store)).toBe(first);
-      expect(store.readEpoch()).toBe(first);
-      await other.write((batch) => put(batch, 2));
-      const second = store.readEpoch();
-      expect(second).not.toBe(first);
-      expect(await epochOf(store)).toBe(second);
-      await other.write((batch) => put(batch, 3));
-      expect(await epochOf(store)).not.toBe(second);
-    });
+    if (!isShared) {
+      test("the epoch stands while only this store writes, and moves when another one has", async () => {
+        const other = await open();
+        const epochOf = (one: Store) => one.write(async (batch) => batch.epoch);
+        const first = await epochOf(store);
+        await store.write((batch) => put(batch, 1));
+        expect(await epochOf(store)).toBe(first);
+        expect(store.readEpoch()).toBe(first);
+        await other.write((batch) => put(batch, 2));
+        const second = store.readEpoch();
+        expect(second).not.toBe(first);
+        expect(await epochOf(store)).toBe(second);
+        await other.write((batch) => put(batch, 3));
+        expect(await epochOf(store)).not.toBe(second);
+      });
+    } else {
+      test("the epoch is another one with every group and every question", async () => {
+        const epochOf = () => store.write(async (batch) => batch.epoch);
+        const seen = [await epochOf(), await epochOf(), store.readEpoch(), store.readEpoch(), await epochOf()];
+        expect(new Set(seen).size).toBe(seen.length);
+      });
+
+      test("whoever asks for the generation hears of every change before", async () => {
+        const other = await open();
+        const ask = store.askGeneration as () => Promise<number>;
+        for (let round = 0; round < 20; round++) {
+          const early = ask();
+          await other.write(bumpGeneration);
+          const [after, before] = await Promise.all([ask(), early]);
+          expect(after).toBe(await readGeneration(other.query));
+          expect([after, after - 1]).toContain(before);
+        }
+      });
+
+      test("a shared group knows the generation, and no change comes in between", async () => {
+        const other = await open();
+        let change: Promise<void> | undefined;
+        const seen = await store.write(
+          async (batch) => {
+            const before = await readGeneration(batch);
+            change = other.write(bumpGeneration);
+            for (let round = 0; round < 20; round++) await batch.all("SELECT id FROM note");
+            const [row] = await batch.all("SELECT value FROM meta WHERE name = 'generation'");
+            return [before, row?.["value"]];
+          },
+          { shared: true, locks: [] },
+        );
+        expect(seen[0]).toBe(seen[1]);
+        await change;
+        expect(await readGeneration(store.query)).toBe((seen[0] as number) + 1);
+      });
+    }
 
     test("the generation moves with its change, for everybody, and not without it", async () => {
       const other = await open();

@@ -1,0 +1,159 @@
+/**
+ * A real PostgreSQL for the tests of one file: a cluster of its own in a temporary folder, on a free port of the loopback
+ * address, with a password, and a database of its own for each test. Its default collation is not that of bytes, where the
+ * version can, so that whatever relies on the order of texts is seen. Stopped and removed when the file is done.
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import pg from "pg";
+
+const PATIENCE_MS = 30_000;
+const INSTALLED = "/usr/lib/postgresql";
+
+/** The newest one that is installed; undefined: none. */
+function findPrograms(): string | undefined {
+  const versions = existsSync(INSTALLED) ? readdirSync(INSTALLED).sort((left, right) => Number(right) - Number(left)) : [];
+  return versions.map((version) => path.join(INSTALLED, version, "bin")).find((folder) => existsSync(path.join(folder, "initdb")));
+}
+
+/** `npm test` says which programs it could not get; without that word a missing one is an error. */
+export const isLeftOut: boolean = (process.env["SALLYPORT_MISSING_PROGRAMS"] ?? "").split(",").includes("postgres");
+
+export interface PostgresCluster {
+  readonly version: string;
+  readonly port: number;
+  readonly password: string;
+  readonly folder: string;
+  /** The main process. */
+  readonly pid: number;
+  /** The address of a fresh database. */
+  createDatabase(): Promise<string>;
+  /** A statement as the administrator. */
+  run(sql: string, database?: string): Promise<Record<string, unknown>[]>;
+  start(): Promise<void>;
+  /** `SIGINT` stops it at once and cleanly, `SIGKILL` as a power cut does. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  /** Lines of `postgresql.conf`. */
+  readonly settings?: readonly string[];
+  /** Makes the folder ready, such as with a certificate; told who must own what is put there. */
+  readonly prepare?: (folder: string, own: (file: string) => void) => void;
+}
+
+async function findPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+/** PostgreSQL does not run as root. */
+function findOwner(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const ask = (flag: string): number => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }));
+  return { uid: ask("-u"), gid: ask("-g") };
+}
+
+export async function startPostgres(options: ClusterOptions = {}): Promise<PostgresCluster> {
+  const programs = findPrograms();
+  if (programs === undefined) throw new Error("PostgreSQL is not installed: apt-get install postgresql");
+  const owner = findOwner();
+  const folder = mkdtempSync(path.join(tmpdir(), "sallyport-pg-"));
+  const own = (file: string): void => {
+    if (owner) chownSync(file, owner.uid, owner.gid);
+  };
+  own(folder);
+  const password = `pw-${randomBytes(12).toString("hex")}`;
+  const [data, words] = [path.join(folder, "data"), path.join(folder, "password")];
+  writeFileSync(words, password, { mode: 0o600 });
+  own(words);
+  const run = { ...owner, cwd: folder, stdio: "pipe" as const };
+  const version = execFileSync(path.join(programs, "postgres"), ["--version"], { encoding: "utf8" }).trim();
+  const collation =
+    Number(/ (\d+)/.exec(version)?.[1]) >= 15 ? ["--locale-provider=icu", "--icu-locale=en", "--locale=C"] : ["--no-locale"];
+  const how = ["-D", data, "-U", "admin", "-A", "scram-sha-256", "--pwfile", words, "-E", "UTF8", "--no-sync", ...collation];
+  execFileSync(path.join(programs, "initdb"), how, run);
+  const port = await findPort();
+  const settings = [
+    "fsync = off",
+    "max_connections = 60",
+    "shared_buffers = 32MB",
+    "log_min_messages = fatal",
+    ...(options.settings ?? []),
+  ];
+  writeFileSync(path.join(data, "postgresql.auto.conf"), `${settings.join("\n")}\n`);
+  options.prepare?.(data, own);
+
+  let child: ChildProcess | undefined;
+  let ended: Promise<void> = Promise.resolve();
+  let databases = 0;
+
+  async function ask(sql: string, database = "postgres"): Promise<Record<string, unknown>[]> {
+    const client = new pg.Client({ host: "127.0.0.1", port, user: "admin", password, database });
+    client.on("error", () => undefined);
+    await client.connect();
+    try {
+      return (await client.query(sql)).rows as Record<string, unknown>[];
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  async function start(): Promise<void> {
+    const args = ["-D", data, "-p", String(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"];
+    const started = spawn(path.join(programs as string, "postgres"), args, { ...owner, cwd: folder, stdio: "ignore" });
+    child = started;
+    ended = new Promise((resolve) => started.once("exit", () => resolve()));
+    for (const end = Date.now() + PATIENCE_MS; ; ) {
+      try {
+        await ask("select 1");
+        return;
+      } catch (error) {
+        if (started.exitCode !== null || Date.now() > end) throw error;
+      }
+      await pause(50);
+    }
+  }
+
+  async function kill(signal: NodeJS.Signals): Promise<void> {
+    child?.kill(signal);
+    await ended;
+  }
+
+  await start();
+  return {
+    version,
+    port,
+    password,
+    folder,
+    get pid() {
+      return child?.pid as number;
+    },
+    run: ask,
+    start,
+    kill,
+    async createDatabase() {
+      const name = `store_${++databases}`;
+      await ask(`CREATE DATABASE ${name}`);
+      return `postgres://admin:${password}@127.0.0.1:${port}/${name}`;
+    },
+    async stop() {
+      if (child && child.exitCode === null && child.signalCode === null) {
+        child.kill("SIGCONT");
+        child.kill("SIGQUIT");
+        await ended;
+      }
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
