@@ -105,8 +105,8 @@ export async function countByHour(store: Store, range: CountRange): Promise<Hour
       }
     }
   }
-  return [...counts.values()]
-    .filter(({ hour }) => hour >= from && hour < to)
-    .map(({ hour, names: [server, tool, kind, decision], entries }) => ({ hourMs: hour * HOUR_MS, server, tool, kind, decision, entries }))
-    .sort((left, right) => left.hourMs - right.hourMs);
+  return [...counts]
+    .filter(([, { hour }]) => hour >= from && hour < to)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([, { hour, names: [server, tool, kind, decision], entries }]) => ({ hourMs: hour * HOUR_MS, server, tool, kind, decision, entries }));
 }
