@@ -108,5 +108,14 @@ export async function countByHour(store: Store, range: CountRange): Promise<Hour
   return [...counts]
     .filter(([, { hour }]) => hour >= from && hour < to)
     .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([, { hour, names: [server, tool, kind, decision], entries }]) => ({ hourMs: hour * HOUR_MS, server, tool, kind, decision, entries }));
+    .map(
+      ([
+        ,
+        {
+          hour,
+          names: [server, tool, kind, decision],
+          entries,
+        },
+      ]) => ({ hourMs: hour * HOUR_MS, server, tool, kind, decision, entries }),
+    );
 }

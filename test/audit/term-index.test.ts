@@ -12,9 +12,12 @@ import { createIntent, type Log, openLog, START_MS } from "./fixture.ts";
 const HOUR_MS = 3_600_000;
 
 describe("names in a line", () => {
-  const text = fc.option(fc.oneof(fc.string(), fc.string({ unit: "grapheme" }), fc.constantFrom('",', '"grant":"x"', ',"exchange":"y",', "\\", "null")), {
-    nil: undefined,
-  });
+  const text = fc.option(
+    fc.oneof(fc.string(), fc.string({ unit: "grapheme" }), fc.constantFrom('",', '"grant":"x"', ',"exchange":"y",', "\\", "null")),
+    {
+      nil: undefined,
+    },
+  );
   const entries = fc.record({
     kind: fc.constantFrom(...AUDIT_KINDS),
     server: text,

@@ -14,7 +14,14 @@ async function append(count: number): Promise<void> {
   const folder = await openDataFolder({ dir: data, env: {} });
   await folder.store.write(async (batch) => {
     for (let number = 0; number < count; number++) {
-      folder.audit.append(batch, { kind: "denial", server: "notes", tool: "read\u001b[2J", toolHash: "h", decision: "deny", rule: "/tools/read" });
+      folder.audit.append(batch, {
+        kind: "denial",
+        server: "notes",
+        tool: "read\u001b[2J",
+        toolHash: "h",
+        decision: "deny",
+        rule: "/tools/read",
+      });
     }
   });
   await folder.close();
@@ -72,10 +79,20 @@ describe("audit export", () => {
 describe("audit search and count", () => {
   test("go page by page", async () => {
     const first = await run("search", "--limit", "3", "--json");
-    expect(first.out.trim().split("\n").map((line) => (JSON.parse(line) as { seq: number }).seq)).toEqual([7, 6, 5]);
+    expect(
+      first.out
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { seq: number }).seq),
+    ).toEqual([7, 6, 5]);
     const [, next = ""] = /--before (\S+)/.exec(first.err) ?? [];
     const second = await run("search", "--limit", "10", "--json", "--before", next);
-    expect(second.out.trim().split("\n").map((line) => (JSON.parse(line) as { seq: number }).seq)).toEqual([4, 3, 2, 1]);
+    expect(
+      second.out
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { seq: number }).seq),
+    ).toEqual([4, 3, 2, 1]);
     expect(second.err).toBe("");
     expect((await run("search", "--rule", "/tools/read", "--json")).out.trim().split("\n")).toHaveLength(7);
     expect((await run("search", "--before", "nonsense")).code).toBe(2);
