@@ -5,7 +5,9 @@
  */
 import { readRows } from "../store/read-rows.ts";
 import type { Batch, Store } from "../store/store.ts";
+import { FILTER_FIELDS } from "./filter.ts";
 import { readLogHead, readPages } from "./read-log.ts";
+import { type EntryNames, readNames } from "./read-names.ts";
 import { readIndexed } from "./term-index.ts";
 
 const HOUR_MS = 3_600_000;
@@ -22,18 +24,30 @@ export interface HourCount {
 }
 
 /** By the text of its key. */
-export type Counts = Map<string, { hour: number; names: readonly [string, string, string, string]; entries: number }>;
+export type Counts = Map<string, { readonly hour: number; readonly names: readonly [string, string, string, string]; entries: number }>;
 
-export function countEntry(counts: Counts, entry: Readonly<Record<string, unknown>>): void {
-  const text = (value: unknown): string => (typeof value === "string" ? value : "");
-  const hour = Math.floor(Date.parse(text(entry["time"])) / HOUR_MS);
-  if (Number.isNaN(hour)) return;
-  const tool = entry["toolHash"] === undefined ? "" : text(entry["tool"]);
-  const names = [text(entry["server"]), tool, text(entry["kind"]), text(entry["decision"])] as const;
-  const key = JSON.stringify([hour, ...names]);
+const [KIND, SERVER, TOOL, DECISION] = (["kind", "server", "tool", "decision"] as const).map((field) => FILTER_FIELDS.indexOf(field)) as [
+  number,
+  number,
+  number,
+  number,
+];
+/** Characters of a time up to its hour. */
+const HOUR_CHARACTERS = "2026-01-31T09".length;
+
+export function countEntry(counts: Counts, { time, values, knowsTool }: EntryNames): void {
+  const server = values[SERVER] ?? "";
+  const tool = knowsTool ? (values[TOOL] ?? "") : "";
+  const kind = values[KIND] ?? "";
+  const decision = values[DECISION] ?? "";
+  const key = `${time.slice(0, HOUR_CHARACTERS)}\n${kind}\n${decision}\n${server}\n${tool}`;
   const known = counts.get(key);
-  if (known) known.entries++;
-  else counts.set(key, { hour, names, entries: 1 });
+  if (known) {
+    known.entries++;
+    return;
+  }
+  const hour = Math.floor(Date.parse(time) / HOUR_MS);
+  if (!Number.isNaN(hour)) counts.set(key, { hour, names: [server, tool, kind, decision], entries: 1 });
 }
 
 /** Adds them to what is there, in the transaction that says that their entries are counted. */
@@ -66,9 +80,19 @@ export async function countByHour(store: Store, range: CountRange): Promise<Hour
     [from, to],
   );
   for (const row of rows) {
-    const names = [String(row["server"]), String(row["tool"]), String(row["kind"]), String(row["decision"])] as const;
+    const [server, tool, kind, decision] = ["server", "tool", "kind", "decision"].map((column) => String(row[column])) as [
+      string,
+      string,
+      string,
+      string,
+    ];
     const hour = Number(row["hour"]);
-    counts.set(JSON.stringify([hour, ...names]), { hour, names, entries: Number(row["entries"]) });
+    const time = new Date(hour * HOUR_MS).toISOString().slice(0, HOUR_CHARACTERS);
+    counts.set(`${time}\n${kind}\n${decision}\n${server}\n${tool}`, {
+      hour,
+      names: [server, tool, kind, decision],
+      entries: Number(row["entries"]),
+    });
   }
   const head = await readLogHead(store.query);
   const indexed = await readIndexed(store.query);
@@ -76,16 +100,22 @@ export async function countByHour(store: Store, range: CountRange): Promise<Hour
     const start = Math.max(indexed.get(chain.chain) ?? 0, chain.retired) + 1;
     for await (const page of readPages(store, chain.chain, start, chain.size)) {
       for (const { line } of page) {
-        try {
-          countEntry(counts, JSON.parse(line) as Readonly<Record<string, unknown>>);
-        } catch {
-          // `verify` names a line that is none.
-        }
+        const names = readNames(line);
+        if (names) countEntry(counts, names);
       }
     }
   }
-  return [...counts.values()]
-    .filter(({ hour }) => hour >= from && hour < to)
-    .map(({ hour, names: [server, tool, kind, decision], entries }) => ({ hourMs: hour * HOUR_MS, server, tool, kind, decision, entries }))
-    .sort((left, right) => left.hourMs - right.hourMs);
+  return [...counts]
+    .filter(([, { hour }]) => hour >= from && hour < to)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(
+      ([
+        ,
+        {
+          hour,
+          names: [server, tool, kind, decision],
+          entries,
+        },
+      ]) => ({ hourMs: hour * HOUR_MS, server, tool, kind, decision, entries }),
+    );
 }

@@ -7,9 +7,6 @@
 export const MAX_CHAINS = 512;
 /** Entries of one chain. With the chain's number above them they stay whole numbers that JavaScript keeps exactly. */
 export const CHAIN_ENTRIES: number = 2 ** 40;
-/** The key of the last row that any chain can have. */
-export const LAST_PLACE: number = MAX_CHAINS * CHAIN_ENTRIES;
-
 export function toPlace(chain: number, seq: number): number {
   return chain * CHAIN_ENTRIES + seq;
 }
@@ -20,11 +17,6 @@ export function chainOf(place: number): number {
 
 export function seqOf(place: number): number {
   return place % CHAIN_ENTRIES;
-}
-
-/** For people: the number, and the chain where it is not the first. */
-export function printPlace(chain: number, seq: number): string {
-  return chain === 0 ? String(seq) : `${seq} of chain ${chain}`;
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * An index over finished spans of a chain: for each name of each field that is searched by, the places in the span where it
- * occurs. Made after the fact, off the path of calls; entries that are not indexed yet are read themselves. It gives too
+ * occurs; for exchanges, of which nearly each entry has another, two bytes of a digest for each entry. Made after the fact, off the path of calls; entries that are not indexed yet are read themselves. It gives too
  * much, never too little, and proves nothing: `export` and `verify` never ask it.
  */
 import { hash } from "node:crypto";
@@ -10,6 +10,7 @@ import type { Batch, SqlValue, Store } from "../store/store.ts";
 import { type Counts, countEntry, writeCounts } from "./counts.ts";
 import { FILTER_FIELDS, type FilterField, type LineFilter } from "./filter.ts";
 import { readPages } from "./read-log.ts";
+import { type EntryNames, readNames } from "./read-names.ts";
 
 /** Span `n` of a chain holds the entries from `n * SPAN_ENTRIES + 1` on. */
 export const SPAN_ENTRIES = 4096;
@@ -22,7 +23,9 @@ const TERMS_PER_GROUP = 256;
 const TERMS_PER_STATEMENT = 64;
 /** Spans that one statement asks for. */
 const SPANS_PER_READ = 32;
-const MAX_TERMS = FILTER_FIELDS.length;
+/** The row of a span that has the digests of exchanges; shorter than any term. */
+const EXCHANGES = "exchange";
+const EXCHANGE_FIELD: number = FILTER_FIELDS.indexOf("exchange");
 
 export function spanOf(seq: number): number {
   return Math.floor((seq - 1) / SPAN_ENTRIES);
@@ -30,6 +33,13 @@ export function spanOf(seq: number): number {
 
 function toTerm(field: FilterField, value: string): string {
   return hash("sha256", `${field}=${value}`, "base64").slice(0, TERM_CHARACTERS);
+}
+
+/** Sixteen bits of an exchange's name; zero stands for none. */
+function digestExchange(name: string): number {
+  let digest = 0x811c9dc5;
+  for (let at = 0; at < name.length; at++) digest = Math.imul(digest ^ name.charCodeAt(at), 0x01000193);
+  return 1 + (((digest >>> 16) ^ (digest & 0xffff)) % 0xffff);
 }
 
 /** Places, rising, in the shorter of two forms. */
@@ -57,29 +67,40 @@ function addPlaces(text: string, counts: Uint8Array): void {
   }
 }
 
-interface Indexed {
-  readonly terms: Map<string, number[]>;
-  readonly counts: Counts;
+function addExchange(text: string, digest: number, counts: Uint8Array): void {
+  const bytes = Buffer.from(text, "base64");
+  const low = digest & 0xff;
+  const high = digest >> 8;
+  for (let place = 0; place * 2 + 1 < bytes.length && place < SPAN_ENTRIES; place++) {
+    if (bytes[place * 2] === low && bytes[place * 2 + 1] === high) counts[place] = (counts[place] as number) + 1;
+  }
 }
 
-function addLine(indexed: Indexed, terms: Map<string, string>, place: number, line: string): void {
-  let entry: Readonly<Record<string, unknown>>;
-  try {
-    entry = JSON.parse(line) as Readonly<Record<string, unknown>>;
-  } catch {
-    return;
-  }
-  countEntry(indexed.counts, entry);
-  for (const field of FILTER_FIELDS) {
-    const value = entry[field];
-    if (typeof value !== "string") continue;
-    const name = `${field}=${value}`;
-    let term = terms.get(name);
-    if (term === undefined) terms.set(name, (term = toTerm(field, value)));
-    const places = indexed.terms.get(term);
+/** Where each name of each field occurs, in the order of `FILTER_FIELDS`. */
+type Occurrences = readonly Map<string, number[]>[];
+
+function addNames(occurrences: Occurrences, names: EntryNames, place: number): void {
+  for (let field = 0; field < occurrences.length; field++) {
+    const value = names.values[field];
+    if (value === undefined || field === EXCHANGE_FIELD) continue;
+    const known = occurrences[field] as Map<string, number[]>;
+    const places = known.get(value);
     if (places) places.push(place);
-    else indexed.terms.set(term, [place]);
+    else known.set(value, [place]);
   }
+}
+
+/** Terms with their places, in the order of their rows. */
+function listTerms(occurrences: Occurrences): [string, number[]][] {
+  const terms = new Map<string, number[]>();
+  for (const [field, known] of occurrences.entries()) {
+    for (const [value, places] of known) {
+      const term = toTerm(FILTER_FIELDS[field] as FilterField, value);
+      const same = terms.get(term);
+      terms.set(term, same ? [...same, ...places].sort((left, right) => left - right) : places);
+    }
+  }
+  return [...terms].sort(([left], [right]) => (left < right ? -1 : 1));
 }
 
 /** How many entries of each chain are indexed; a chain that is not there has none. */
@@ -88,11 +109,11 @@ export async function readIndexed(source: Readable): Promise<Map<number, number>
   return new Map(rows.map((row) => [Number(row["chain"]), Number(row["entries"])]));
 }
 
-async function writeTerms(batch: Batch, chain: number, span: number, terms: readonly [string, number[]][]): Promise<void> {
+async function writeTerms(batch: Batch, chain: number, span: number, terms: readonly (readonly [string, string])[]): Promise<void> {
   for (let from = 0; from < terms.length; from += TERMS_PER_STATEMENT) {
     const some = terms.slice(from, from + TERMS_PER_STATEMENT);
     const values: SqlValue[] = [];
-    for (const [term, places] of some) values.push(chain, span, term, packPlaces(places));
+    for (const [term, places] of some) values.push(chain, span, term, places);
     await batch.run(
       `insert into audit_term (chain, span, term, places) values ${"(?,?,?,?),".repeat(some.length - 1)}(?,?,?,?)
        on conflict (chain, span, term) do update set places = excluded.places`,
@@ -104,12 +125,21 @@ async function writeTerms(batch: Batch, chain: number, span: number, terms: read
 /** Indexes one finished span; its counts go in with the word that it is done, once. False: another process did it. */
 export async function indexSpan(store: Store, chain: number, span: number): Promise<boolean> {
   const start = span * SPAN_ENTRIES + 1;
-  const indexed: Indexed = { terms: new Map(), counts: new Map() };
-  const known = new Map<string, string>();
+  const occurrences: Occurrences = FILTER_FIELDS.map(() => new Map<string, number[]>());
+  const exchanges = new Uint16Array(SPAN_ENTRIES);
+  const counts: Counts = new Map();
   for await (const page of readPages(store, chain, start, start + SPAN_ENTRIES - 1)) {
-    for (const { seq, line } of page) addLine(indexed, known, seq - start, line);
+    for (const { seq, line } of page) {
+      const names = readNames(line);
+      if (!names) continue;
+      addNames(occurrences, names, seq - start);
+      const exchange = names.values[EXCHANGE_FIELD];
+      if (exchange !== undefined) exchanges[seq - start] = digestExchange(exchange);
+      countEntry(counts, names);
+    }
   }
-  const terms = [...indexed.terms].sort(([left], [right]) => (left < right ? -1 : 1));
+  const terms: (readonly [string, string])[] = listTerms(occurrences).map(([term, places]) => [term, packPlaces(places)]);
+  terms.push([EXCHANGES, Buffer.from(exchanges.buffer).toString("base64")]);
   for (let from = 0; from < terms.length; from += TERMS_PER_GROUP) {
     await store.write((batch) => writeTerms(batch, chain, span, terms.slice(from, from + TERMS_PER_GROUP)));
     await yieldTurn();
@@ -121,7 +151,7 @@ export async function indexSpan(store: Store, chain: number, span: number): Prom
        on conflict (chain) do update set entries = excluded.entries where audit_index.entries = ?`,
       [chain, done, done - SPAN_ENTRIES],
     );
-    if (moved === 1) await writeCounts(batch, indexed.counts);
+    if (moved === 1) await writeCounts(batch, counts);
     return moved === 1;
   });
 }
@@ -134,10 +164,13 @@ export interface TermSearch {
 
 /** Spans are asked for from `highest` downwards, many with one statement. */
 export function createTermSearch(store: Pick<Store, "query">, chain: number, filter: LineFilter, lowest: number): TermSearch {
-  const terms = [...new Set(filter.wanted.map(([field, value]) => toTerm(field, value)))].slice(0, MAX_TERMS);
+  const exchange = filter.wanted.find(([field]) => field === "exchange")?.[1];
+  const digest = exchange === undefined ? undefined : digestExchange(exchange);
+  const named = filter.wanted.filter(([field]) => field !== "exchange").map(([field, value]) => toTerm(field, value));
+  const terms = [...new Set(digest === undefined ? named : [...named, EXCHANGES])];
   const counts = new Uint8Array(SPAN_ENTRIES);
   const sql = `select span, term, places from audit_term where chain = ? and span in (${"?,".repeat(SPANS_PER_READ - 1)}?) and term in (${"?,".repeat(terms.length - 1)}?)`;
-  let known = new Map<number, string[]>();
+  let known = new Map<number, { readonly term: string; readonly places: string }[]>();
   let knownFrom = Number.POSITIVE_INFINITY;
 
   async function load(span: number): Promise<void> {
@@ -146,9 +179,10 @@ export function createTermSearch(store: Pick<Store, "query">, chain: number, fil
     const spans = Array.from({ length: SPANS_PER_READ }, (_, index) => span - index);
     for (const row of await readRows(store.query, sql, [chain, ...spans, ...terms])) {
       const at = Number(row["span"]);
+      const one = { term: String(row["term"]), places: String(row["places"]) };
       const found = known.get(at);
-      if (found) found.push(String(row["places"]));
-      else known.set(at, [String(row["places"])]);
+      if (found) found.push(one);
+      else known.set(at, [one]);
     }
   }
 
@@ -159,7 +193,10 @@ export function createTermSearch(store: Pick<Store, "query">, chain: number, fil
       // A name that does not occur has no row.
       if (!found || found.length < terms.length) return [];
       counts.fill(0);
-      for (const text of found) addPlaces(text, counts);
+      for (const { term, places } of found) {
+        if (term === EXCHANGES) addExchange(places, digest ?? 0, counts);
+        else addPlaces(places, counts);
+      }
       const start = span * SPAN_ENTRIES + 1;
       const seqs: number[] = [];
       for (let place = 0; place < SPAN_ENTRIES; place++) if (counts[place] === terms.length) seqs.push(start + place);

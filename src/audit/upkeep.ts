@@ -16,7 +16,7 @@ import { type Audit, CHECKPOINT_EVERY_MS } from "./writer.ts";
 const BUSY_GROUPS = 100;
 /** Spans that one round indexes, some tens of milliseconds each; while calls come in numbers, most of them wait. */
 const MAX_SPANS_PER_ROUND = 64;
-const MAX_BUSY_SPANS_PER_ROUND = 4;
+const MAX_BUSY_SPANS_PER_ROUND = 8;
 const LEASE_NAME = "audit/upkeep";
 /** Longer than any round; a process that died in one keeps the others waiting so long. */
 const LEASE_MS = 60_000;
@@ -25,8 +25,8 @@ export interface UpkeepOptions {
   readonly store: Store;
   readonly audit: Audit;
   readonly clock: Clock;
-  /** Left out: entries are kept for ever. */
-  readonly retention?: Retention | undefined;
+  /** How long entries are kept, as it holds now; undefined: for ever. */
+  readonly readRetention?: () => Retention | undefined;
   readonly everyMs?: number;
   /** Told of a round that failed. */
   readonly onFault?: (error: unknown) => void;
@@ -54,14 +54,15 @@ async function isBehind(store: Store): Promise<boolean> {
   return log?.chains.some(({ chain, size }) => size - (indexed.get(chain) ?? 0) >= SPAN_ENTRIES) ?? false;
 }
 
-/** Starts the rounds; the stopper signs what is left, gives the chain back and ends them. */
+/** Starts the rounds; the stopper signs what is left and ends them. */
 export function startUpkeep(options: UpkeepOptions): () => Promise<void> {
-  const { store, audit, clock, retention } = options;
+  const { store, audit, clock } = options;
   const holder = createId(clock.now());
   let running: Promise<void> | undefined;
   let seen = audit.committed;
   /** The cut that was carried out. */
   let retiredMs = 0;
+  let retention: Retention | undefined;
   const sign = async (): Promise<void> => {
     if (audit.unsigned > 0) await store.write((batch) => audit.checkpoint(batch));
     else if (audit.holdsChain) await store.write((batch) => audit.renew(batch));
@@ -93,7 +94,10 @@ export function startUpkeep(options: UpkeepOptions): () => Promise<void> {
       if (await isBehind(store)) {
         await withLease(async () => void (await indexSpans(store, groups > BUSY_GROUPS ? MAX_BUSY_SPANS_PER_ROUND : MAX_SPANS_PER_ROUND)));
       }
-      if (retention) await retire(retention);
+      const rule = options.readRetention?.();
+      if (rule?.text !== retention?.text) retiredMs = 0;
+      retention = rule;
+      if (rule) await retire(rule);
     } catch (error) {
       options.onFault?.(error);
     }

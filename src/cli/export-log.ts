@@ -48,7 +48,10 @@ export async function exportTo(ports: Ports, flags: ExportFlags, filter: AuditFi
     const file = resume ?? out;
     if (file === undefined) {
       const { store, audit, clock } = folder;
-      for await (const piece of exportLog({ store, audit, clock, filter, ...(after ? { after } : {}) })) ports.terminal.out(piece);
+      for await (const piece of exportLog({ store, audit, clock, filter, ...(after ? { after } : {}) })) {
+        ports.terminal.out(piece);
+        await ports.terminal.drained?.();
+      }
       return;
     }
     const start = resume !== undefined && existsSync(resume) ? await findResumePoint(folder.store, resume, filter) : ANEW;

@@ -231,15 +231,15 @@ describe("the tables of several chains", () => {
 
   it("hold while writers go on between one read and the next", async () => {
     const { log, writers } = await openChains(2);
-    let writing = true;
+    const stop = new AbortController();
     const write = (async () => {
-      for (let number = 0; writing; number++) await append(log, writers[number % CHAINS] as Audit, number, number);
+      for (let number = 0; !stop.signal.aborted; number++) await append(log, writers[number % CHAINS] as Audit, number, number);
     })();
     for (let look = 0; look < 20; look++) {
       expect(await verifyStore(log.store, { publicKey: log.audit.publicKey })).toMatchObject({ ok: true });
       expect(await verifyExport(toBytes(await log.export()), { publicKey: log.audit.publicKey })).toMatchObject({ ok: true });
     }
-    writing = false;
+    stop.abort();
     await write;
     await log.close();
   });

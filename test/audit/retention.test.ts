@@ -150,7 +150,7 @@ describe("retention", () => {
   it("is carried out by the upkeep, where the configuration says so", async () => {
     await fill();
     const faults: unknown[] = [];
-    const stop = startUpkeep({ ...options(), everyMs: 5, onFault: (error) => faults.push(error) });
+    const stop = startUpkeep({ ...options(), readRetention: () => RETENTION, everyMs: 5, onFault: (error) => faults.push(error) });
     await waitUntil(async () => (await readPage(log.store, 1, 1, Number.MAX_SAFE_INTEGER, 1))[0]?.seq !== 1);
     await stop();
     expect(faults).toEqual([]);
