@@ -16,7 +16,6 @@ import { BUSY_SLICE_MS, GroupWriter } from "./group-writer.ts";
 import { leaseMigrations } from "./lease.ts";
 import { migrate } from "./migrate.ts";
 import { parsePostgresUrl } from "./postgres/address.ts";
-import { openPostgres } from "./postgres/open-postgres.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { isBusy, toStoreError } from "./sqlite-failure.ts";
 import type { Batch, Migrations, Store } from "./store.ts";
@@ -124,6 +123,8 @@ function throwLater(error: unknown): void {
 export async function openStore(options: StoreOptions): Promise<Store> {
   const migrations = [generationMigrations, leaseMigrations, ...options.migrations];
   if (options.file === undefined && options.url !== undefined && isPostgresUrl(options.url)) {
+    // Whoever keeps everything in a file needs no driver.
+    const { openPostgres } = await import("./postgres/open-postgres.ts");
     return await openPostgres({
       address: parsePostgresUrl(options.url),
       durability: options.durability,

@@ -22,7 +22,7 @@ function findPrograms(): string | undefined {
 }
 
 /** `npm test` says which programs it could not get; without that word a missing one is an error. */
-export const isLeftOut: boolean = (process.env["SALLYPORT_MISSING_PROGRAMS"] ?? "").split(",").includes("postgres");
+export const isLeftOut: boolean = (process.env["SALLYPORT_MISSING_PROGRAMS"] ?? "").split(",").includes("pg_ctlcluster");
 
 export interface PostgresCluster {
   readonly version: string;
@@ -38,6 +38,8 @@ export interface PostgresCluster {
   start(): Promise<void>;
   /** `SIGINT` stops it at once and cleanly, `SIGKILL` as a power cut does. */
   kill(signal: NodeJS.Signals): Promise<void>;
+  /** Stops every process of it where it is, until it is thawed. */
+  freeze(): Promise<{ thaw(): void }>;
   stop(): Promise<void>;
 }
 
@@ -146,6 +148,21 @@ export async function startPostgres(options: ClusterOptions = {}): Promise<Postg
       const name = `store_${++databases}`;
       await ask(`CREATE DATABASE ${name}`);
       return `postgres://admin:${password}@127.0.0.1:${port}/${name}`;
+    },
+    async freeze() {
+      const backends = await ask("SELECT pid FROM pg_stat_activity");
+      const all = new Set([child?.pid as number, ...backends.map(({ pid }) => Number(pid))]);
+      const signal = (name: NodeJS.Signals): void => {
+        for (const pid of all) {
+          try {
+            process.kill(pid, name);
+          } catch {
+            // One of them was only there to answer.
+          }
+        }
+      };
+      signal("SIGSTOP");
+      return { thaw: () => signal("SIGCONT") };
     },
     async stop() {
       if (child && child.exitCode === null && child.signalCode === null) {

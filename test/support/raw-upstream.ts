@@ -61,7 +61,7 @@ export const tool = (name: string, more = ""): string => `{"name":${JSON.stringi
 
 const META = '"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"raw","version":"1"}}';
 const DISCOVERED = `{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{},"resources":{},"prompts":{}},"ttlMs":0,"cacheScope":"private",${META}}`;
-const INITIALIZED =
+export const INITIALIZED =
   '{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"resources":{},"prompts":{}},"serverInfo":{"name":"raw","version":"1"}}';
 export const OK_RESULT = '{"content":[{"type":"text","text":"done"}]}';
 

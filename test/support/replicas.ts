@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { onTestFinished } from "vitest";
 import { makeFolder, type Running, runProgram, startProgram } from "./program.ts";
-import { type RawAnswer, sendHttp } from "./raw-http.ts";
+import { type HeaderList, type RawAnswer, sendHttp } from "./raw-http.ts";
 import { type RawUpstream, type RawUpstreamOptions, startRawUpstream } from "./raw-upstream.ts";
 
 export const FILE_TOKEN = "the-token-from-the-file-1";
@@ -13,7 +13,7 @@ export interface Replica {
   readonly running: Running;
   readonly port: number;
   call(name: string, args?: string, token?: string): Promise<RawAnswer>;
-  ask(body: string, token?: string): Promise<RawAnswer>;
+  ask(body: string, token?: string, headers?: HeaderList): Promise<RawAnswer>;
   get(path: string): Promise<RawAnswer>;
 }
 
@@ -24,7 +24,7 @@ export interface Replicas {
   readonly upstream: RawUpstream;
   readonly all: readonly Replica[];
   /** One more, on a data folder of that name. */
-  start(name: string): Promise<Replica>;
+  start(name: string, env?: Readonly<Record<string, string>>): Promise<Replica>;
   /** A command of the program on the same store; gives what it printed. */
   command(...args: string[]): Promise<string>;
 }
@@ -50,12 +50,12 @@ export async function startReplicas(options: ReplicasOptions): Promise<Replicas>
   };
   writeFileSync(config, JSON.stringify(document, null, 2));
 
-  async function start(name: string): Promise<Replica> {
+  async function start(name: string, more: Readonly<Record<string, string>> = {}): Promise<Replica> {
     const args = ["start", "--config", config, "--data", path.join(folder, name), "--port", "0"];
-    const running = startProgram(args, { cwd: folder, env });
+    const running = startProgram(args, { cwd: folder, env: { ...env, ...more } });
     const [, said] = await running.says(/gateway\s+http:\/\/127\.0\.0\.1:(\d+)/);
     const port = Number(said);
-    const ask = (body: string, token = FILE_TOKEN): Promise<RawAnswer> =>
+    const ask = (body: string, token = FILE_TOKEN, headers: HeaderList = []): Promise<RawAnswer> =>
       sendHttp(port, {
         path: "/mcp/alpha",
         headers: [
@@ -63,6 +63,7 @@ export async function startReplicas(options: ReplicasOptions): Promise<Replicas>
           ["Authorization", `Bearer ${token}`],
           ["Content-Type", "application/json"],
           ["Connection", "close"],
+          ...headers,
         ],
         body,
       });

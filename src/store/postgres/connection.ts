@@ -19,6 +19,7 @@ export const IDLE_IN_GROUP_MS = 2_000;
 /** Waiting for the locks of others; longer than a process that stopped can keep them. */
 export const LOCK_TIMEOUT_MS = 4_000;
 export const STATEMENT_TIMEOUT_MS = 5_000;
+const CLIENT_CHECK_MS = 1_000;
 const KEEP_ALIVE_MS = 5_000;
 
 /** The types that tables and answers are made of; anything else comes as text. */
@@ -140,6 +141,8 @@ export class PostgresConnection {
       `SET lock_timeout = ${LOCK_TIMEOUT_MS}`,
       `SET idle_in_transaction_session_timeout = ${IDLE_IN_GROUP_MS}`,
       "SET bytea_output = 'hex'",
+      // From version 14 on: a statement whose client has gone ends soon, and gives back its locks.
+      `SELECT set_config(name, '${CLIENT_CHECK_MS}', false) FROM pg_settings WHERE name = 'client_connection_check_interval'`,
       "SET standard_conforming_strings = on",
       ...(durability === "disk" && !readOnly ? ["SET synchronous_commit = on"] : []),
       ...(storeId === undefined ? [] : ["SELECT value FROM meta WHERE name = 'store'"]),

@@ -20,6 +20,7 @@ export interface LookoutOptions {
 export class Lookout {
   readonly #options: LookoutOptions;
   #connection: PostgresConnection | undefined;
+  #opening: Promise<PostgresConnection> | undefined;
   /** Of those who came since the last question was sent. */
   #next: PromiseWithResolvers<number> | undefined;
   #isAsking = false;
@@ -69,12 +70,27 @@ export class Lookout {
   }
 
   async #read(): Promise<number> {
-    if (this.#connection === undefined || this.#connection.isDead) this.#connection = await this.#options.open();
-    const [answer] = await this.#connection.runAll(LOOK);
+    const connection = this.#connection?.isDead === false ? this.#connection : await this.#open();
+    const [answer] = await connection.runAll(LOOK);
     const [generation, nowMs] = [answer?.rows[0]?.["generation"], answer?.rows[0]?.["now_ms"]];
     if (typeof generation !== "number") throw refusal("The database was emptied while it was in use.");
     if (typeof nowMs === "number") this.#options.onTime(nowMs);
     return generation;
+  }
+
+  /** One at a time, though whoever wanted it may have given up meanwhile. */
+  #open(): Promise<PostgresConnection> {
+    this.#opening ??= this.#options
+      .open()
+      .then((connection) => {
+        this.#connection = connection;
+        if (this.#closed) connection.close();
+        return connection;
+      })
+      .finally(() => {
+        this.#opening = undefined;
+      });
+    return this.#opening;
   }
 
   close(): void {

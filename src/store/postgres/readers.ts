@@ -64,7 +64,8 @@ export class Readers {
     reader.opening.then(
       (connection) => {
         reader.connection = connection;
-        if (this.#closed) connection.close();
+        // Given up while it was being opened.
+        if (this.#closed || !this.#readers.includes(reader)) connection.close();
       },
       () => this.#drop(reader),
     );
