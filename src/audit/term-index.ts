@@ -23,8 +23,12 @@ const TERMS_PER_GROUP = 256;
 const TERMS_PER_STATEMENT = 64;
 /** Spans that one statement asks for. */
 const SPANS_PER_READ = 32;
-/** The row of a span that has the digests of exchanges; shorter than any term. */
+/**
+ * The rows of a span that have the first and the last name of an exchange, and the digests of them all; named shorter than
+ * any term. Names rise with time, so that the small row tells of nearly every span that the large one need not be read.
+ */
 const EXCHANGES = "exchange";
+const DIGESTS = "digests";
 const EXCHANGE_FIELD: number = FILTER_FIELDS.indexOf("exchange");
 
 export function spanOf(seq: number): number {
@@ -50,30 +54,50 @@ export function packPlaces(places: readonly number[]): string {
   return bits.toString("base64");
 }
 
-/** Marks the places of a text in `counts`, which has one number for each entry of a span. */
-function addPlaces(text: string, counts: Uint8Array): void {
-  const bytes = Buffer.from(text, "base64");
-  if (bytes.length !== BITMAP_BYTES) {
-    for (let at = 0; at + 1 < bytes.length; at += 2) {
-      const place = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-      if (place < SPAN_ENTRIES) counts[place] = (counts[place] as number) + 1;
-    }
-    return;
-  }
-  for (let byte = 0; byte < BITMAP_BYTES; byte++) {
-    const bits = bytes[byte] as number;
-    if (bits === 0) continue;
-    for (let bit = 0; bit < 8; bit++) if ((bits & (1 << bit)) !== 0) counts[byte * 8 + bit] = (counts[byte * 8 + bit] as number) + 1;
-  }
+/** A bit for each entry of a span. */
+type Bits = Uint32Array;
+const BITS_PER_WORD = 32;
+const WORDS: number = SPAN_ENTRIES / BITS_PER_WORD;
+
+function setBit(bits: Bits, place: number): void {
+  if (place < SPAN_ENTRIES) bits[place >> 5] = (bits[place >> 5] as number) | (1 << (place & 31));
 }
 
-function addExchange(text: string, digest: number, counts: Uint8Array): void {
+/** The places of a text, in either form. */
+function unpackPlaces(text: string): Bits {
   const bytes = Buffer.from(text, "base64");
-  const low = digest & 0xff;
-  const high = digest >> 8;
-  for (let place = 0; place * 2 + 1 < bytes.length && place < SPAN_ENTRIES; place++) {
-    if (bytes[place * 2] === low && bytes[place * 2 + 1] === high) counts[place] = (counts[place] as number) + 1;
+  // Copied, for a view of words must begin at one.
+  if (bytes.length === BITMAP_BYTES) return new Uint32Array(Uint8Array.from(bytes).buffer);
+  const bits = new Uint32Array(WORDS);
+  for (let at = 0; at + 1 < bytes.length; at += 2) setBit(bits, bytes.readUInt16LE(at));
+  return bits;
+}
+
+/** The places of an exchange's digest. */
+function findDigest(text: string, digest: number): Bits {
+  const digests = new Uint16Array(Uint8Array.from(Buffer.from(text, "base64")).buffer);
+  const bits = new Uint32Array(WORDS);
+  for (let at = digests.indexOf(digest); at !== -1; at = digests.indexOf(digest, at + 1)) setBit(bits, at);
+  return bits;
+}
+
+/** Whether a name lies between the two of a row. */
+function isWithin(name: string, row: string): boolean {
+  const [first = "", last = ""] = row.split("\n");
+  return name >= first && name <= last;
+}
+
+function keepCommon(bits: Bits, others: Bits): void {
+  for (let word = 0; word < WORDS; word++) bits[word] = (bits[word] as number) & (others[word] as number);
+}
+
+function listBits(bits: Bits, start: number): number[] {
+  const seqs: number[] = [];
+  for (let word = 0; word < WORDS; word++) {
+    for (let rest = bits[word] as number; rest !== 0; rest &= rest - 1)
+      seqs.push(start + word * BITS_PER_WORD + (31 - Math.clz32(rest & -rest)));
   }
+  return seqs;
 }
 
 /** Where each name of each field occurs, in the order of `FILTER_FIELDS`. */
@@ -127,19 +151,27 @@ export async function indexSpan(store: Store, chain: number, span: number): Prom
   const start = span * SPAN_ENTRIES + 1;
   const occurrences: Occurrences = FILTER_FIELDS.map(() => new Map<string, number[]>());
   const exchanges = new Uint16Array(SPAN_ENTRIES);
+  let firstExchange: string | undefined;
+  let lastExchange = "";
   const counts: Counts = new Map();
   for await (const page of readPages(store, chain, start, start + SPAN_ENTRIES - 1)) {
     for (const { seq, line } of page) {
       const names = readNames(line);
       if (!names) continue;
       addNames(occurrences, names, seq - start);
-      const exchange = names.values[EXCHANGE_FIELD];
-      if (exchange !== undefined) exchanges[seq - start] = digestExchange(exchange);
       countEntry(counts, names);
+      const exchange = names.values[EXCHANGE_FIELD];
+      if (exchange === undefined) continue;
+      exchanges[seq - start] = digestExchange(exchange);
+      if (firstExchange === undefined || exchange < firstExchange) firstExchange = exchange;
+      if (exchange > lastExchange) lastExchange = exchange;
     }
   }
   const terms: (readonly [string, string])[] = listTerms(occurrences).map(([term, places]) => [term, packPlaces(places)]);
-  terms.push([EXCHANGES, Buffer.from(exchanges.buffer).toString("base64")]);
+  if (firstExchange !== undefined) {
+    terms.push([EXCHANGES, `${firstExchange}\n${lastExchange}`]);
+    terms.push([DIGESTS, Buffer.from(exchanges.buffer).toString("base64")]);
+  }
   for (let from = 0; from < terms.length; from += TERMS_PER_GROUP) {
     await store.write((batch) => writeTerms(batch, chain, span, terms.slice(from, from + TERMS_PER_GROUP)));
     await yieldTurn();
@@ -168,7 +200,6 @@ export function createTermSearch(store: Pick<Store, "query">, chain: number, fil
   const digest = exchange === undefined ? undefined : digestExchange(exchange);
   const named = filter.wanted.filter(([field]) => field !== "exchange").map(([field, value]) => toTerm(field, value));
   const terms = [...new Set(digest === undefined ? named : [...named, EXCHANGES])];
-  const counts = new Uint8Array(SPAN_ENTRIES);
   const sql = `select span, term, places from audit_term where chain = ? and span in (${"?,".repeat(SPANS_PER_READ - 1)}?) and term in (${"?,".repeat(terms.length - 1)}?)`;
   let known = new Map<number, { readonly term: string; readonly places: string }[]>();
   let knownFrom = Number.POSITIVE_INFINITY;
@@ -186,21 +217,29 @@ export function createTermSearch(store: Pick<Store, "query">, chain: number, fil
     }
   }
 
+  async function readDigests(span: number): Promise<string> {
+    const rows = await readRows(store.query, "select places from audit_term where chain = ? and span = ? and term = ?", [
+      chain,
+      span,
+      DIGESTS,
+    ]);
+    return String(rows[0]?.["places"] ?? "");
+  }
+
   return {
     async findPlaces(span) {
       if (span < knownFrom) await load(span);
       const found = known.get(span);
       // A name that does not occur has no row.
       if (!found || found.length < terms.length) return [];
-      counts.fill(0);
+      let common: Bits | undefined;
       for (const { term, places } of found) {
-        if (term === EXCHANGES) addExchange(places, digest ?? 0, counts);
-        else addPlaces(places, counts);
+        if (term === EXCHANGES && !isWithin(exchange ?? "", places)) return [];
+        const bits = term === EXCHANGES ? findDigest(await readDigests(span), digest ?? 0) : unpackPlaces(places);
+        if (common) keepCommon(common, bits);
+        else common = bits;
       }
-      const start = span * SPAN_ENTRIES + 1;
-      const seqs: number[] = [];
-      for (let place = 0; place < SPAN_ENTRIES; place++) if (counts[place] === terms.length) seqs.push(start + place);
-      return seqs;
+      return common ? listBits(common, span * SPAN_ENTRIES + 1) : [];
     },
   };
 }
