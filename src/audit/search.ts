@@ -8,7 +8,8 @@ import { type AuditFilter, compileFilter, type LineFilter } from "./filter.ts";
 import { orderKey } from "./merge.ts";
 import { type Cursor, parseCursor, printCursor } from "./place.ts";
 import { type ChainHead, findSeqAt, type LogHead, readEntries, readLogHead, readPage, type StoredEntry } from "./read-log.ts";
-import { createTermSearch, readIndexed, SPAN_ENTRIES, spanOf, type TermSearch } from "./term-index.ts";
+import { readIndexed, SPAN_ENTRIES } from "./term-index.ts";
+import { createTermSearch, spanOf, type TermSearch } from "./term-search.ts";
 
 export const DEFAULT_SEARCH_LIMIT = 100;
 export const MAX_SEARCH_LIMIT = 1000;
