@@ -8,7 +8,8 @@ import { type AuditFilter, compileFilter, type LineFilter } from "./filter.ts";
 import { orderKey } from "./merge.ts";
 import { type Cursor, parseCursor, printCursor } from "./place.ts";
 import { type ChainHead, findSeqAt, type LogHead, readEntries, readLogHead, readPage, type StoredEntry } from "./read-log.ts";
-import { createTermSearch, readIndexed, SPAN_ENTRIES, spanOf, type TermSearch } from "./term-index.ts";
+import { readIndexed, SPAN_ENTRIES } from "./term-index.ts";
+import { createTermSearch, spanOf, type TermSearch } from "./term-search.ts";
 
 export const DEFAULT_SEARCH_LIMIT = 100;
 export const MAX_SEARCH_LIMIT = 1000;
@@ -20,6 +21,8 @@ const ENTRIES_PER_READ = 512;
 const PICKED_ENTRIES = 64;
 /** Beyond this share of a span its entries are read whole, which costs less than picking. */
 const READ_WHOLE_ABOVE: number = SPAN_ENTRIES / 2;
+/** Spans without a candidate that are looked at in one turn of the event loop. */
+const SPANS_PER_TURN = 32;
 /** Ids begin with their time: ten letters, five bits each. */
 const ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
 const ID_TIME_LETTERS = 10;
@@ -141,7 +144,8 @@ class ChainSearch {
     if (places.length > READ_WHOLE_ABOVE) return this.#readWhole(Math.max(start, last - ENTRIES_PER_READ + 1), last);
     this.#places = places;
     this.#end = start;
-    if (places.length === 0) await yieldTurn();
+    // Now and then the others have their turn, also where nothing is found.
+    if (places.length === 0 && span % SPANS_PER_TURN === 0) await yieldTurn();
     return true;
   }
 

@@ -8,35 +8,33 @@ import { setImmediate as yieldTurn } from "node:timers/promises";
 import { type Readable, readRows } from "../store/read-rows.ts";
 import type { Batch, SqlValue, Store } from "../store/store.ts";
 import { type Counts, countEntry, writeCounts } from "./counts.ts";
-import { FILTER_FIELDS, type FilterField, type LineFilter } from "./filter.ts";
+import { FILTER_FIELDS, type FilterField } from "./filter.ts";
 import { readPages } from "./read-log.ts";
 import { type EntryNames, readNames } from "./read-names.ts";
 
 /** Span `n` of a chain holds the entries from `n * SPAN_ENTRIES + 1` on. */
 export const SPAN_ENTRIES = 4096;
 /** A name that occurs less often has its places listed, two bytes each; else every entry of the span has a bit. */
-const BITMAP_BYTES: number = SPAN_ENTRIES / 8;
+export const BITMAP_BYTES: number = SPAN_ENTRIES / 8;
 /** Characters of a name's digest; two names that share one only cost a look at the line. */
 const TERM_CHARACTERS = 12;
 /** Names of one group of writes, so that calls are not kept waiting. */
 const TERMS_PER_GROUP = 256;
 const TERMS_PER_STATEMENT = 64;
-/** Spans that one statement asks for. */
-const SPANS_PER_READ = 32;
-/** The row of a span that has the digests of exchanges; shorter than any term. */
-const EXCHANGES = "exchange";
+/**
+ * The rows of a span that have the first and the last name of an exchange, and the digests of them all; named shorter than
+ * any term. Names rise with time, so that the small row tells of nearly every span that the large one need not be read.
+ */
+export const EXCHANGES = "exchange";
+export const DIGESTS = "digests";
 const EXCHANGE_FIELD: number = FILTER_FIELDS.indexOf("exchange");
 
-export function spanOf(seq: number): number {
-  return Math.floor((seq - 1) / SPAN_ENTRIES);
-}
-
-function toTerm(field: FilterField, value: string): string {
+export function toTerm(field: FilterField, value: string): string {
   return hash("sha256", `${field}=${value}`, "base64").slice(0, TERM_CHARACTERS);
 }
 
 /** Sixteen bits of an exchange's name; zero stands for none. */
-function digestExchange(name: string): number {
+export function digestExchange(name: string): number {
   let digest = 0x811c9dc5;
   for (let at = 0; at < name.length; at++) digest = Math.imul(digest ^ name.charCodeAt(at), 0x01000193);
   return 1 + (((digest >>> 16) ^ (digest & 0xffff)) % 0xffff);
@@ -48,32 +46,6 @@ export function packPlaces(places: readonly number[]): string {
   const bits = Buffer.alloc(BITMAP_BYTES);
   for (const place of places) bits[place >> 3] = (bits[place >> 3] as number) | (1 << (place & 7));
   return bits.toString("base64");
-}
-
-/** Marks the places of a text in `counts`, which has one number for each entry of a span. */
-function addPlaces(text: string, counts: Uint8Array): void {
-  const bytes = Buffer.from(text, "base64");
-  if (bytes.length !== BITMAP_BYTES) {
-    for (let at = 0; at + 1 < bytes.length; at += 2) {
-      const place = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-      if (place < SPAN_ENTRIES) counts[place] = (counts[place] as number) + 1;
-    }
-    return;
-  }
-  for (let byte = 0; byte < BITMAP_BYTES; byte++) {
-    const bits = bytes[byte] as number;
-    if (bits === 0) continue;
-    for (let bit = 0; bit < 8; bit++) if ((bits & (1 << bit)) !== 0) counts[byte * 8 + bit] = (counts[byte * 8 + bit] as number) + 1;
-  }
-}
-
-function addExchange(text: string, digest: number, counts: Uint8Array): void {
-  const bytes = Buffer.from(text, "base64");
-  const low = digest & 0xff;
-  const high = digest >> 8;
-  for (let place = 0; place * 2 + 1 < bytes.length && place < SPAN_ENTRIES; place++) {
-    if (bytes[place * 2] === low && bytes[place * 2 + 1] === high) counts[place] = (counts[place] as number) + 1;
-  }
 }
 
 /** Where each name of each field occurs, in the order of `FILTER_FIELDS`. */
@@ -127,19 +99,27 @@ export async function indexSpan(store: Store, chain: number, span: number): Prom
   const start = span * SPAN_ENTRIES + 1;
   const occurrences: Occurrences = FILTER_FIELDS.map(() => new Map<string, number[]>());
   const exchanges = new Uint16Array(SPAN_ENTRIES);
+  let firstExchange: string | undefined;
+  let lastExchange = "";
   const counts: Counts = new Map();
   for await (const page of readPages(store, chain, start, start + SPAN_ENTRIES - 1)) {
     for (const { seq, line } of page) {
       const names = readNames(line);
       if (!names) continue;
       addNames(occurrences, names, seq - start);
-      const exchange = names.values[EXCHANGE_FIELD];
-      if (exchange !== undefined) exchanges[seq - start] = digestExchange(exchange);
       countEntry(counts, names);
+      const exchange = names.values[EXCHANGE_FIELD];
+      if (exchange === undefined) continue;
+      exchanges[seq - start] = digestExchange(exchange);
+      if (firstExchange === undefined || exchange < firstExchange) firstExchange = exchange;
+      if (exchange > lastExchange) lastExchange = exchange;
     }
   }
   const terms: (readonly [string, string])[] = listTerms(occurrences).map(([term, places]) => [term, packPlaces(places)]);
-  terms.push([EXCHANGES, Buffer.from(exchanges.buffer).toString("base64")]);
+  if (firstExchange !== undefined) {
+    terms.push([EXCHANGES, `${firstExchange}\n${lastExchange}`]);
+    terms.push([DIGESTS, Buffer.from(exchanges.buffer).toString("base64")]);
+  }
   for (let from = 0; from < terms.length; from += TERMS_PER_GROUP) {
     await store.write((batch) => writeTerms(batch, chain, span, terms.slice(from, from + TERMS_PER_GROUP)));
     await yieldTurn();
@@ -154,53 +134,4 @@ export async function indexSpan(store: Store, chain: number, span: number): Prom
     if (moved === 1) await writeCounts(batch, counts);
     return moved === 1;
   });
-}
-
-/** Asks the index where a filter's names occur together. */
-export interface TermSearch {
-  /** The numbers of entries in a span that may have them all, rising. */
-  findPlaces(span: number): Promise<readonly number[]>;
-}
-
-/** Spans are asked for from `highest` downwards, many with one statement. */
-export function createTermSearch(store: Pick<Store, "query">, chain: number, filter: LineFilter, lowest: number): TermSearch {
-  const exchange = filter.wanted.find(([field]) => field === "exchange")?.[1];
-  const digest = exchange === undefined ? undefined : digestExchange(exchange);
-  const named = filter.wanted.filter(([field]) => field !== "exchange").map(([field, value]) => toTerm(field, value));
-  const terms = [...new Set(digest === undefined ? named : [...named, EXCHANGES])];
-  const counts = new Uint8Array(SPAN_ENTRIES);
-  const sql = `select span, term, places from audit_term where chain = ? and span in (${"?,".repeat(SPANS_PER_READ - 1)}?) and term in (${"?,".repeat(terms.length - 1)}?)`;
-  let known = new Map<number, { readonly term: string; readonly places: string }[]>();
-  let knownFrom = Number.POSITIVE_INFINITY;
-
-  async function load(span: number): Promise<void> {
-    knownFrom = Math.max(lowest, span - SPANS_PER_READ + 1);
-    known = new Map();
-    const spans = Array.from({ length: SPANS_PER_READ }, (_, index) => span - index);
-    for (const row of await readRows(store.query, sql, [chain, ...spans, ...terms])) {
-      const at = Number(row["span"]);
-      const one = { term: String(row["term"]), places: String(row["places"]) };
-      const found = known.get(at);
-      if (found) found.push(one);
-      else known.set(at, [one]);
-    }
-  }
-
-  return {
-    async findPlaces(span) {
-      if (span < knownFrom) await load(span);
-      const found = known.get(span);
-      // A name that does not occur has no row.
-      if (!found || found.length < terms.length) return [];
-      counts.fill(0);
-      for (const { term, places } of found) {
-        if (term === EXCHANGES) addExchange(places, digest ?? 0, counts);
-        else addPlaces(places, counts);
-      }
-      const start = span * SPAN_ENTRIES + 1;
-      const seqs: number[] = [];
-      for (let place = 0; place < SPAN_ENTRIES; place++) if (counts[place] === terms.length) seqs.push(start + place);
-      return seqs;
-    },
-  };
 }

@@ -7,6 +7,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { createId } from "../kernel/id.ts";
 import { releaseLease, takeLease } from "../store/lease.ts";
 import type { Store } from "../store/store.ts";
+import { monthOf } from "./insert-rows.ts";
 import { readLogHead } from "./read-log.ts";
 import { dropMonths, findCutMs, type Retention, removeRetired, retireMonths } from "./retention.ts";
 import { indexSpan, readIndexed, SPAN_ENTRIES } from "./term-index.ts";
@@ -60,6 +61,7 @@ export function startUpkeep(options: UpkeepOptions): () => Promise<void> {
   const holder = createId(clock.now());
   let running: Promise<void> | undefined;
   let seen = audit.committed;
+  let preparedMonth: number | undefined;
   /** The cut that was carried out. */
   let retiredMs = 0;
   let retention: Retention | undefined;
@@ -85,9 +87,16 @@ export function startUpkeep(options: UpkeepOptions): () => Promise<void> {
       if (await removeRetired(store)) retiredMs = cutMs;
     });
   };
+  const prepare = async (): Promise<void> => {
+    const month = monthOf(clock.now());
+    if (month === preparedMonth) return;
+    await store.write((batch) => audit.prepare(batch));
+    preparedMonth = month;
+  };
   const round = async (): Promise<void> => {
     try {
       await sign();
+      await prepare();
       // An index only makes searching quick.
       const groups = audit.committed - seen;
       seen = audit.committed;

@@ -36,6 +36,8 @@ export interface Audit {
   checkpoint(batch: Batch): Promise<SignedCheckpoint>;
   /** Keeps the chain that this process holds, where it holds one; the bound is `CHAIN_LEASE_MS`. */
   renew(batch: Batch): Promise<void>;
+  /** Makes the parts of the table that this month and the next ones need, where it lies in parts. */
+  prepare(batch: Batch): Promise<void>;
   /** Gives the chain back that this process holds; the next entry would claim one again. */
   release(batch: Batch): Promise<void>;
   /** Whether this process holds a chain of its own. */
@@ -211,9 +213,9 @@ export function createAudit(options: AuditOptions): Audit {
     async renew(batch) {
       joinGroup(batch);
       if (!own || !head) return;
-      await makeParts(batch, clock.now());
       await move(batch, head, { ...head, untilMs: leaseUntil() });
     },
+    prepare: (batch) => makeParts(batch, clock.now()),
     async release(batch) {
       if (!own || !head) return;
       joinGroup(batch);
