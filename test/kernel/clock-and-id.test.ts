@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BoundedMap } from "../../src/kernel/bounded-map.ts";
-import { createManualClock, createSteadyClock } from "../../src/kernel/clock.ts";
+import { createManualClock, createSteadyClock, createStoreClock } from "../../src/kernel/clock.ts";
 import { createId } from "../../src/kernel/id.ts";
 
 describe("the steady clock", () => {
@@ -24,6 +24,40 @@ describe("the steady clock", () => {
     clock.raise(9);
     clock.raise(3);
     expect(clock.now()).toBe(9);
+  });
+});
+
+describe("the clock of a store", () => {
+  const rig = () => {
+    const at = { wall: 5_000_000, monotonic: 0 };
+    const clock = createStoreClock(
+      () => at.wall,
+      () => at.monotonic,
+    );
+    return { at, clock };
+  };
+
+  it("is the process's own until it is told another, and then that, though it is earlier", () => {
+    const { at, clock } = rig();
+    expect(clock.now()).toBe(5_000_000);
+    clock.follow?.(1_000_000);
+    expect(clock.now()).toBe(1_000_000);
+    at.monotonic += 40;
+    at.wall = 9_000_000;
+    expect(clock.now()).toBe(1_000_040);
+  });
+
+  it("never goes back, whatever it is told later", () => {
+    const { at, clock } = rig();
+    clock.follow?.(1_000_000);
+    at.monotonic += 100;
+    expect(clock.now()).toBe(1_000_100);
+    clock.follow?.(1_000_050);
+    expect(clock.now()).toBe(1_000_100);
+    clock.follow?.(2_000_000);
+    expect(clock.now()).toBe(2_000_000);
+    clock.raise(2_000_500);
+    expect(clock.now()).toBe(2_000_500);
   });
 });
 

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { codeOf, until } from "../support/gateway-process.ts";
 import { isLeftOut, type PostgresCluster, startPostgres } from "../support/postgres.ts";
+import { tool } from "../support/raw-upstream.ts";
 import { type Replica, startReplicas } from "../support/replicas.ts";
 
 const TIMEOUT = 180_000;
@@ -72,6 +73,52 @@ describe.skipIf(isLeftOut)("gateways whose database goes away", () => {
       expect(code).toBe(0);
       expect(err).not.toContain(cluster.password);
       expect(err).not.toMatch(/at .*\.ts/);
+    }
+  });
+
+  test("a limit is never exceeded though the database is killed in the middle", { timeout: TIMEOUT }, async () => {
+    const policy = { ...ALLOW, tools: { echo: { limits: [{ max: 100, window: "1d" }] } } };
+    const tools = `[${tool("echo")},${tool("free")}]`;
+    const replicas = await startReplicas({ url: await cluster.createDatabase(), policy, tools });
+    for (const replica of replicas.all)
+      await until(
+        () => replica.call("free").then(codeOf),
+        (code) => code === "passed",
+      );
+    replicas.upstream.forget();
+    let restarted: Promise<void> | undefined;
+    const codes: string[] = [];
+    const call = async (index: number): Promise<void> => {
+      codes.push(codeOf(await (replicas.all[index % 2] as Replica).call("echo")));
+      if (codes.length === 25) restarted = cluster.kill("SIGKILL").then(() => cluster.start());
+    };
+    await Promise.all(Array.from({ length: 90 }, (_, index) => call(index)));
+    await restarted;
+    for (const replica of replicas.all)
+      await until(
+        () => replica.call("free").then(codeOf),
+        (code) => code === "passed",
+        30_000,
+      );
+    for (let index = 0; codes.at(-1) !== "limit_exceeded" && index < 200; index++) await call(index);
+    expect(codes.at(-1)).toBe("limit_exceeded");
+    // What was refused because nobody knows whether it was taken may be taken all the same: fewer pass, never more.
+    const reached = replicas.upstream.calls().filter(({ message }) => message?.params?.["name"] === "echo").length;
+    expect(reached).toBeLessThanOrEqual(100);
+    expect(codes.filter((code) => code === "passed").length).toBeLessThanOrEqual(reached);
+    expect(reached).toBeGreaterThanOrEqual(10);
+    expect(await replicas.command("audit", "verify")).toBeTruthy();
+  });
+
+  test("a stop ends though the database is frozen", { timeout: TIMEOUT }, async () => {
+    const replicas = await startReplicas({ url: await cluster.createDatabase(), policy: ALLOW, count: 1 });
+    const [only] = replicas.all as [Replica];
+    await passes(only);
+    const frozen = await cluster.freeze();
+    try {
+      expect((await only.running.kill("SIGTERM")).code).toBe(0);
+    } finally {
+      frozen.thaw();
     }
   });
 

@@ -7,6 +7,7 @@ import { createSteadyClock, createStoreClock } from "../../src/kernel/clock.ts";
 import { FailureError, formatFailure } from "../../src/kernel/failure.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { IDLE_IN_GROUP_MS } from "../../src/store/postgres/connection.ts";
+import { MAX_GROUP_LOCKS } from "../../src/store/postgres/group-writer.ts";
 import type { Batch, Migrations, Store } from "../../src/store/store.ts";
 import { isLeftOut, type PostgresCluster, startPostgres } from "../support/postgres.ts";
 
@@ -118,6 +119,16 @@ describe.skipIf(isLeftOut)("a store on PostgreSQL", () => {
       { shared: true, locks: ["a"] },
     );
     expect(beside).toEqual(["done"]);
+  });
+
+  test("a group holds so many locks and no more; what is beyond is in the next", { timeout: TIMEOUT }, async () => {
+    const store = await open(await cluster.createDatabase());
+    const locksOf = (job: number) => Array.from({ length: MAX_GROUP_LOCKS / 2 }, (_, index) => `${job}/${index}`);
+    const batches = await Promise.all(
+      Array.from({ length: 6 }, (_, job) => store.write(async (batch) => batch, { shared: true, locks: locksOf(job) })),
+    );
+    expect(new Set(batches).size).toBe(3);
+    expect(batches.every((batch) => batch.locks?.size === MAX_GROUP_LOCKS)).toBe(true);
   });
 
   test("a database that was made anew in its place is refused in words", { timeout: TIMEOUT }, async () => {

@@ -29,8 +29,6 @@ export interface PostgresCluster {
   readonly port: number;
   readonly password: string;
   readonly folder: string;
-  /** The main process. */
-  readonly pid: number;
   /** The address of a fresh database. */
   createDatabase(): Promise<string>;
   /** A statement as the administrator. */
@@ -111,24 +109,48 @@ export async function startPostgres(options: ClusterOptions = {}): Promise<Postg
     }
   }
 
-  async function start(): Promise<void> {
+  function spawnServer(): ChildProcess {
     const args = ["-D", data, "-p", String(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"];
     const started = spawn(path.join(programs as string, "postgres"), args, { ...owner, cwd: folder, stdio: "ignore" });
-    child = started;
     ended = new Promise((resolve) => started.once("exit", () => resolve()));
+    return started;
+  }
+
+  async function start(): Promise<void> {
+    child = spawnServer();
     for (const end = Date.now() + PATIENCE_MS; ; ) {
       try {
         await ask("select 1");
         return;
       } catch (error) {
-        if (started.exitCode !== null || Date.now() > end) throw error;
+        if (Date.now() > end) throw error;
       }
       await pause(50);
+      // What is left of one that was killed keeps the next one out for a moment.
+      if (child.exitCode !== null) child = spawnServer();
+    }
+  }
+
+  /** Every process of it that is there. */
+  async function findProcesses(): Promise<ReadonlySet<number>> {
+    const backends = await ask("SELECT pid FROM pg_stat_activity");
+    return new Set([child?.pid as number, ...backends.map(({ pid }) => Number(pid))]);
+  }
+
+  function signalAll(pids: ReadonlySet<number>, signal: NodeJS.Signals): void {
+    for (const pid of pids) {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // One of them was only there to answer.
+      }
     }
   }
 
   async function kill(signal: NodeJS.Signals): Promise<void> {
-    child?.kill(signal);
+    // Without the main one the others go on for a moment; a power cut leaves none.
+    if (signal === "SIGKILL") signalAll(await findProcesses(), signal);
+    else child?.kill(signal);
     await ended;
   }
 
@@ -138,9 +160,6 @@ export async function startPostgres(options: ClusterOptions = {}): Promise<Postg
     port,
     password,
     folder,
-    get pid() {
-      return child?.pid as number;
-    },
     run: ask,
     start,
     kill,
@@ -150,19 +169,9 @@ export async function startPostgres(options: ClusterOptions = {}): Promise<Postg
       return `postgres://admin:${password}@127.0.0.1:${port}/${name}`;
     },
     async freeze() {
-      const backends = await ask("SELECT pid FROM pg_stat_activity");
-      const all = new Set([child?.pid as number, ...backends.map(({ pid }) => Number(pid))]);
-      const signal = (name: NodeJS.Signals): void => {
-        for (const pid of all) {
-          try {
-            process.kill(pid, name);
-          } catch {
-            // One of them was only there to answer.
-          }
-        }
-      };
-      signal("SIGSTOP");
-      return { thaw: () => signal("SIGCONT") };
+      const all = await findProcesses();
+      signalAll(all, "SIGSTOP");
+      return { thaw: () => signalAll(all, "SIGCONT") };
     },
     async stop() {
       if (child && child.exitCode === null && child.signalCode === null) {

@@ -92,8 +92,6 @@ export class PostgresConnection {
   /** With a callback, for the driver's promises cost a stack trace each. */
   readonly #submit: (query: Sent, answered: (error: Error | null | undefined, result: unknown) => void) => void;
   #dead = false;
-  /** Statements without an answer. */
-  #underWay = 0;
 
   private constructor(client: pg.Client) {
     this.#client = client;
@@ -157,10 +155,6 @@ export class PostgresConnection {
     return this.#dead;
   }
 
-  get underWay(): number {
-    return this.#underWay;
-  }
-
   /** One statement with `$1` for parameters. */
   run(statement: Statement, parameters: readonly unknown[]): Promise<Answer> {
     let values: SqlValue[];
@@ -184,10 +178,8 @@ export class PostgresConnection {
 
   #ask<T>(query: Sent): Promise<T> {
     if (this.#dead) return Promise.reject(refusal("The connection to the database broke."));
-    this.#underWay++;
     return new Promise<T>((resolve, reject) => {
       this.#submit(query, (error, result) => {
-        this.#underWay--;
         if (!error) return resolve(result as T);
         // After an error a transaction, and what was prepared in it, is in a state that nobody has to reason about.
         this.destroy();

@@ -19,7 +19,7 @@ const WORDS: Readonly<Record<string, string>> = {
   "42501": "The user may not read or write the tables.",
   "42P01": "A table is missing: the database is not the one that this gateway opened, or was emptied.",
   "53100": "The disk of the database is full.",
-  "53200": "The database has not enough memory.",
+  "53200": "The database has not enough memory, or no room for more locks.",
   "53300": "The database has no connection left for us.",
   "55P03": "Another process holds the database for too long.",
   "57014": "The database took too long.",

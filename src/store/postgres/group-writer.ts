@@ -15,6 +15,8 @@ import type { Translator } from "./translate.ts";
 
 /** From the first word of a group to the answer of its commit; connecting has a bound of its own. */
 export const GROUP_DEADLINE_MS = 6_000;
+/** No job more joins a group that holds so many: the server has room for some thousands, which all groups share. */
+export const MAX_GROUP_LOCKS = 512;
 
 interface Job {
   readonly work: (batch: Batch) => Promise<unknown>;
@@ -86,14 +88,19 @@ export class GroupWriter {
     for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
-  /** The jobs from the front that may be of one group. */
-  #takeJobs(): Job[] {
+  /** The jobs from the front that may be of one group, and what it locks; undefined: it excludes everybody. */
+  #takeJobs(): { readonly jobs: readonly Job[]; readonly locks: ReadonlySet<string> | undefined } {
     const isShared = this.#queue[0]?.terms !== undefined;
+    const locks = new Set<string>();
     let count = 0;
-    while (count < this.#queue.length && count < MAX_GROUP_JOBS && (this.#queue[count]?.terms !== undefined) === isShared) count++;
+    for (const { terms } of this.#queue) {
+      if (count === MAX_GROUP_JOBS || locks.size >= MAX_GROUP_LOCKS || (terms !== undefined) !== isShared) break;
+      for (const lock of terms?.locks ?? []) locks.add(lock);
+      count++;
+    }
     const jobs = count === this.#queue.length ? this.#queue : this.#queue.slice(0, count);
     this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count);
-    return jobs;
+    return { jobs, locks: isShared ? locks : undefined };
   }
 
   async #connect(): Promise<PostgresConnection> {
@@ -108,15 +115,15 @@ export class GroupWriter {
     } catch (error) {
       return this.#refuse(this.#queue.splice(0), error);
     }
-    const jobs = this.#takeJobs();
+    const { jobs, locks } = this.#takeJobs();
     const stopped = Promise.withResolvers<never>();
     const stop = (error: Error): void => {
       connection.destroy();
       stopped.reject(error);
     };
-    const late = refusal("The database took too long.");
-    const deadline = setTimeout(() => stop(late), this.#options.deadlineMs ?? GROUP_DEADLINE_MS);
-    const group: Group = { connection, jobs, batch: undefined, current: undefined };
+    const deadlineMs = this.#options.deadlineMs ?? GROUP_DEADLINE_MS;
+    const deadline = setTimeout(() => stop(refusal("The database took too long.")), deadlineMs);
+    const group: Group = { connection, jobs, locks, batch: undefined, current: undefined };
     try {
       await Promise.race([this.#pass(group, stop), stopped.promise]);
     } catch (error) {
@@ -132,8 +139,7 @@ export class GroupWriter {
 
   /** Begin, jobs, hooks, commit. Whatever throws undoes it. */
   async #pass(group: Group, stop: (error: Error) => void): Promise<void> {
-    const { connection, jobs } = group;
-    const locks = jobs[0]?.terms && new Set(jobs.flatMap((job) => job.terms?.locks ?? []));
+    const { connection, jobs, locks } = group;
     const { generation, nowMs } = await beginGroup(connection, locks);
     this.#options.onTime(nowMs);
     // The server's clock may be set back; time does not.
@@ -214,6 +220,7 @@ export class GroupWriter {
 interface Group {
   readonly connection: PostgresConnection;
   readonly jobs: readonly Job[];
+  readonly locks: ReadonlySet<string> | undefined;
   /** Undefined until it has begun. */
   batch: GroupBatch | undefined;
   /** The job that runs. */

@@ -57,10 +57,9 @@ export class Lookout {
 
   async #ask(): Promise<number> {
     const late = Promise.withResolvers<never>();
-    const error = refusal("The database took too long.");
     const timer = setTimeout(() => {
       this.#connection?.destroy();
-      late.reject(error);
+      late.reject(refusal("The database took too long."));
     }, this.#options.deadlineMs ?? LOOK_DEADLINE_MS);
     try {
       return await Promise.race([this.#read(), late.promise]);

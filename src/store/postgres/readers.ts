@@ -20,6 +20,7 @@ export class Readers {
   readonly #open: () => Promise<PostgresConnection>;
   readonly #deadlineMs: number;
   #readers: Reader[] = [];
+  /** Reads without an answer. */
   #underWay = 0;
   #closed = false;
 
@@ -28,20 +29,14 @@ export class Readers {
     this.#deadlineMs = deadlineMs;
   }
 
-  /** Reads without an answer. */
-  get underWay(): number {
-    return this.#underWay;
-  }
-
   async read(statement: Statement, parameters: readonly unknown[]): Promise<Answer> {
     if (this.#closed) throw refusal("The database is closed.");
     if (this.#underWay >= MAX_READS) throw refusal("Too many reads wait for the database.");
     const reader = this.#pick();
-    const late = refusal("The database took too long.");
     const expired = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       this.#drop(reader);
-      expired.reject(late);
+      expired.reject(refusal("The database took too long."));
     }, this.#deadlineMs);
     this.#underWay++;
     reader.underWay++;
