@@ -18,6 +18,7 @@ import { parseVerifierKey } from "./note.ts";
 import { CHAIN_ENTRIES, toPlace } from "./place.ts";
 import { type ChainHead, findSeqAt, type LogHead, readLogHead, readPages } from "./read-log.ts";
 import { SPAN_ENTRIES } from "./term-index.ts";
+import { BESIDE_CALLS } from "./write-terms.ts";
 import type { Audit } from "./writer.ts";
 
 /** How long entries are kept. */
@@ -161,7 +162,7 @@ export async function removeRetired(store: Store): Promise<boolean> {
 }
 
 async function hasSome(store: Store, step: (batch: Batch) => Promise<number>): Promise<boolean> {
-  return (await store.write(step)) > 0;
+  return (await store.write(step, BESIDE_CALLS)) > 0;
 }
 
 /** Drops the parts of months that ended before the cut, and counts of hours before it. */

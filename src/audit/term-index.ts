@@ -11,6 +11,7 @@ import { type Counts, countEntry, writeCounts } from "./counts.ts";
 import { FILTER_FIELDS, type FilterField } from "./filter.ts";
 import { readPages } from "./read-log.ts";
 import { type EntryNames, readNames } from "./read-names.ts";
+import { BESIDE_CALLS } from "./write-terms.ts";
 
 /** Span `n` of a chain holds the entries from `n * SPAN_ENTRIES + 1` on. */
 export const SPAN_ENTRIES = 4096;
@@ -121,7 +122,7 @@ export async function indexSpan(store: Store, chain: number, span: number): Prom
     terms.push([DIGESTS, Buffer.from(exchanges.buffer).toString("base64")]);
   }
   for (let from = 0; from < terms.length; from += TERMS_PER_GROUP) {
-    await store.write((batch) => writeTerms(batch, chain, span, terms.slice(from, from + TERMS_PER_GROUP)));
+    await store.write((batch) => writeTerms(batch, chain, span, terms.slice(from, from + TERMS_PER_GROUP)), BESIDE_CALLS);
     await yieldTurn();
   }
   return await store.write(async (batch) => {
@@ -133,5 +134,5 @@ export async function indexSpan(store: Store, chain: number, span: number): Prom
     );
     if (moved === 1) await writeCounts(batch, counts);
     return moved === 1;
-  });
+  }, BESIDE_CALLS);
 }

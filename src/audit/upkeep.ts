@@ -11,6 +11,7 @@ import { monthOf } from "./insert-rows.ts";
 import { readLogHead } from "./read-log.ts";
 import { dropMonths, findCutMs, type Retention, removeRetired, retireMonths } from "./retention.ts";
 import { indexSpan, readIndexed, SPAN_ENTRIES } from "./term-index.ts";
+import { BESIDE_CALLS } from "./write-terms.ts";
 import { type Audit, CHECKPOINT_EVERY_MS } from "./writer.ts";
 
 /** Groups between two rounds above which the gateway counts as busy. */
@@ -66,8 +67,8 @@ export function startUpkeep(options: UpkeepOptions): () => Promise<void> {
   let retiredMs = 0;
   let retention: Retention | undefined;
   const sign = async (): Promise<void> => {
-    if (audit.unsigned > 0) await store.write((batch) => audit.checkpoint(batch));
-    else if (audit.holdsChain) await store.write((batch) => audit.renew(batch));
+    if (audit.unsigned > 0) await store.write((batch) => audit.checkpoint(batch), BESIDE_CALLS);
+    else if (audit.holdsChain) await store.write((batch) => audit.renew(batch), BESIDE_CALLS);
   };
   const withLease = async (act: () => Promise<void>): Promise<void> => {
     const nowMs = clock.now();
