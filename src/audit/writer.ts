@@ -164,7 +164,8 @@ export function createAudit(options: AuditOptions): Audit {
       const to: Head = { epoch: from.epoch, logId: from.logId, chain, size, hash, timeMs, ...signed, untilMs: leaseUntil() };
       // While the lease holds nobody takes the chain, so the rows need not wait for the word that its head moved.
       const held = own && clock.now() < from.untilMs;
-      const [moved] = await Promise.all([moveHead(batch, from, to, holder), held ? writer.insert(batch, values, timesMs) : undefined]);
+      const moving = moveHead(batch, from, to, holder);
+      const moved = held ? (await Promise.all([moving, writer.insert(batch, values, timesMs)]))[0] : await moving;
       head = moved ? to : undefined;
       if (!moved && (held || !own)) refuseMoved();
       if (!moved) continue;
