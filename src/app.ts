@@ -132,7 +132,10 @@ async function serve(parts: Parts): Promise<RunningApp> {
 
   const desk = createDesk(folder, folder.access, log);
   const failures = createFailureCounter({ clock: folder.clock, store: folder.store, audit: folder.audit });
-  stoppers.push(startUpkeep({ store: folder.store, audit: folder.audit, onFault: (error) => log.warn("audit.upkeep", wordsOf(error)) }));
+  const { store, audit, clock } = folder;
+  let retention = config?.audit.retention;
+  const readRetention = () => retention;
+  stoppers.push(startUpkeep({ store, audit, clock, readRetention, onFault: (error) => log.warn("audit.upkeep", wordsOf(error)) }));
   stoppers.push(failures.start());
   stoppers.push(startSweep(folder.store, () => folder.clock.now()));
   stoppers.push(watchHolds(desk.holds, desk.sessions, folder.access, () => folder.clock.now()));
@@ -201,6 +204,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
           await folder.access.look();
           await table.apply(changed.servers);
           await login.apply(changed, url);
+          retention = changed.audit.retention;
           log.info("config.reloaded", "The changed configuration is in force.");
         },
         onFailure: (found) => {

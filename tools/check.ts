@@ -28,6 +28,7 @@ const SLOW = [
   "limit/stored-limits.test.ts",
   "config/watch-config.test.ts",
   "audit/processes.test.ts",
+  "audit/postgres.test.ts",
   "identity/login-index.test.ts",
   "upstream/http-upstream.test.ts",
   "upstream/modern-front",

@@ -129,6 +129,10 @@ export interface Config {
   readonly grants: readonly GrantConfig[];
   /** Undefined: nobody logs in, and tokens of grants are all there is. */
   readonly login: LoginConfig | undefined;
-  readonly audit: { readonly durability: "process" | "disk" };
+  readonly audit: {
+    readonly durability: "process" | "disk";
+    /** How long entries are kept, in milliseconds and as it was spelt; undefined: for ever. */
+    readonly retention?: { readonly ms: number; readonly text: string } | undefined;
+  };
   readonly sources: readonly ConfigSource[];
 }

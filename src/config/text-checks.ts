@@ -4,6 +4,7 @@
  */
 import { isIP } from "node:net";
 import { isPostgresUrl, readPostgresUrl } from "../kernel/postgres-url.ts";
+import { parseDuration } from "../policy/window.ts";
 import type { TextCheck } from "./shape.ts";
 
 export const NAME_PATTERN = "^[a-z0-9-]{1,32}$";
@@ -53,6 +54,17 @@ export const checkPlainText: TextCheck = (text) => {
 };
 
 export const checkPath: TextCheck = (text) => (text === "" || text.includes("\0") ? "This must be a path." : undefined);
+
+/** Whole months go, so less than a day would promise what is not kept; beyond a hundred years is for ever. */
+const MIN_RETENTION_MS = 86_400_000;
+const MAX_RETENTION_MS = 36_525 * MIN_RETENTION_MS;
+
+export const checkRetention: TextCheck = (text) => {
+  const ms = parseDuration(text) ?? 0;
+  return ms >= MIN_RETENTION_MS && ms <= MAX_RETENTION_MS
+    ? undefined
+    : "This must be a duration of at least a day, such as `400d`; without it entries are kept for ever.";
+};
 
 /** What a process can be given as an argument or a variable. */
 export const checkProcessText: TextCheck = (text) => (text.includes("\0") ? "A NUL character can't stand here." : undefined);
