@@ -13,6 +13,7 @@ const SLOW = [
   "bench",
   "samples",
   "docs/pages.test.ts",
+  "catalog/corpus.test.ts",
   "store/open-store.test.ts",
   "audit/processes.test.ts",
   "identity/login-index.test.ts",

@@ -66,7 +66,7 @@ export const SIGNALS: Readonly<Record<SignalName, SignalKind>> = {
   annotation_conflict: { words: "Its own annotations contradict its words", owasp: ["MCP03"] },
   word_conflict: { words: "Its name and its description say different things", owasp: ["MCP03"] },
   hidden_text: { words: "Holds text that people do not see", owasp: ["MCP03"] },
-  addresses_model: { words: "Gives the model orders instead of describing itself", owasp: ["MCP03"] },
+  addresses_model: { words: "Holds text that addresses the model or names secrets", owasp: ["MCP03"] },
   many_arguments: { words: "High number of arguments", owasp: [] },
   not_looked_at: { words: "Too large to be looked at as a whole", owasp: [] },
 };

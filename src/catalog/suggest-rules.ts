@@ -50,6 +50,8 @@ const VERBS: Form = { fill: "the kinds of SQL (`select` reads)", none: "No kind 
 export function suggestRules(verdict: Verdict): readonly ArgumentRule[] {
   const { power } = verdict;
   const rules: ArgumentRule[] = [];
+  // A payment that does not say how much, or to whom, is one without a bound.
+  const isMoney = verdict.class === "financial";
   for (const field of verdict.fields) {
     if (rules.length >= MAX_SUGGESTED_RULES) break;
     const signals = listFieldSignals(field);
@@ -59,20 +61,20 @@ export function suggestRules(verdict: Verdict): readonly ArgumentRule[] {
     else if (signals.includes("arbitrary_url")) add(rules, field, "arbitrary_url", HOSTS);
     else if (signals.includes("filesystem_path") && !isRelative(field)) add(rules, field, "filesystem_path", FOLDERS);
     else if (signals.includes("recipient_param") && verdict.class !== "read")
-      add(rules, field, "recipient_param", isMail(field) ? DOMAINS : RECIPIENTS);
-    else if (signals.includes("money_amount") && verdict.class !== "read") addAmount(rules, field);
+      add(rules, field, "recipient_param", isMail(field) ? DOMAINS : RECIPIENTS, isMoney && field.steps.length === 1);
+    else if (signals.includes("money_amount") && verdict.class !== "read") addAmount(rules, field, isMoney);
   }
   return rules;
 }
 
-function add(rules: ArgumentRule[], field: Field, signal: SignalName, { fill, none, op }: Form): void {
+function add(rules: ArgumentRule[], field: Field, signal: SignalName, { fill, none, op }: Form, mustStand = false): void {
   const path = printArgumentPath(field.types.has("array") ? [...field.steps, EACH] : field.steps);
   const asked = path === undefined ? undefined : { path, op, value: [] };
-  rules.push(createRule(field, signal, `fill in ${fill}`, `${none} allowed yet`, asked === undefined ? [] : [asked]));
+  rules.push(createRule(field, signal, `fill in ${fill}`, `${none} allowed yet`, asked === undefined ? [] : [asked], mustStand));
 }
 
 /** A text is no amount to the language: what has one is left to the approval. */
-function addAmount(rules: ArgumentRule[], field: Field): void {
+function addAmount(rules: ArgumentRule[], field: Field, mustStand: boolean): void {
   if (field.types.has("string") || field.types.has("array")) return;
   const path = printArgumentPath(field.steps);
   // Above zero and at most zero: nothing, until the second number is filled in.
@@ -83,15 +85,24 @@ function addAmount(rules: ArgumentRule[], field: Field): void {
           { path, op: "gt", value: 0 },
           { path, op: "lte", value: 0 },
         ];
-  rules.push(createRule(field, "money_amount", "fill in the largest value", "No amount is allowed yet", asked));
+  rules.push(createRule(field, "money_amount", "fill in the largest value", "No amount is allowed yet", asked, mustStand));
 }
 
-function createRule(field: Field, signal: SignalName, fill: string, none: string, asked: readonly SuggestedCondition[]): ArgumentRule {
+function createRule(
+  field: Field,
+  signal: SignalName,
+  fill: string,
+  none: string,
+  asked: readonly SuggestedCondition[],
+  mustStand: boolean,
+): ArgumentRule {
   const shown = revealText(field.name).slice(0, MAX_NAME_CHARACTERS);
   // A path that the language can't take is one that never holds.
   const conditions = asked.length === 0 ? [{ path: "args", op: "in", value: [] }] : asked;
   const held =
-    field.isRequired && field.steps.length === 1 ? conditions : conditions.map((condition) => ({ any: [mayStayAway(field), condition] }));
+    mustStand || (field.isRequired && field.steps.length === 1)
+      ? conditions
+      : conditions.map((condition) => ({ any: [mayStayAway(field), condition] }));
   return {
     argument: field.name,
     signal,

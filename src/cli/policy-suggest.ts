@@ -11,6 +11,9 @@ import { FailureError } from "../kernel/failure.ts";
 import { isJsonList, isJsonObject, type Json, type JsonObject, readMember, toJson } from "../kernel/json.ts";
 import { revealText } from "../kernel/reveal-text.ts";
 import type { ToolClass } from "../policy/decision.ts";
+import { loadOperators } from "../policy/operators/registry.ts";
+import { parsePolicy } from "../policy/parse.ts";
+import { printPolicy } from "../policy/print.ts";
 import { readDocument } from "../policy/read-document.ts";
 import { parseDefinitionText } from "../upstream/definition.ts";
 import { readStoredServer } from "../upstream/tables.ts";
@@ -38,12 +41,20 @@ export async function suggestPolicy(context: CommandContext, file: string | unde
   }
   if (flags.json && flags.yaml) throw new FailureError({ code: "usage", message: "Say `--json` or `--yaml`, not both." });
   const suggestions = file === undefined ? await suggestForServer(context, flags.server as string, flags) : await suggestForFile(file);
-  const policy = joinSuggestions(suggestions);
+  await loadOperators();
+  // Read as every policy is: what is printed is a document that the language took.
+  const policy = unwrap(parsePolicy(JSON.stringify(joinSuggestions(suggestions)), { format: "json" }));
   if (flags.json) {
-    terminal.out(`${JSON.stringify({ policy, classifier: CLASSIFIER_VERSION, tools: suggestions.map(describeSuggestion) })}\n`);
+    const described = {
+      policy: JSON.parse(printPolicy(policy)) as unknown,
+      classifier: CLASSIFIER_VERSION,
+      tools: suggestions.map(describeSuggestion),
+    };
+    terminal.out(`${JSON.stringify(described)}
+`);
     return;
   }
-  terminal.out(flags.yaml ? stringify(policy, { lineWidth: 0 }) : `${JSON.stringify(policy, null, 2)}\n`);
+  terminal.out(flags.yaml ? stringify(JSON.parse(printPolicy(policy)), { lineWidth: 0 }) : printPolicy(policy));
   terminal.err(tellSuggestions(suggestions));
 }
 
@@ -131,7 +142,8 @@ function tellSuggestions(suggestions: readonly ToolSuggestion[]): string {
   const rest = suggestions.length - MAX_TOLD_TOOLS;
   if (rest > 0) lines.push(`… and ${rest} more.\n`);
   const open = suggestions.reduce((sum, { isHidden, rules }) => sum + (isHidden ? 0 : rules.length), 0);
-  if (open > 0) lines.push(`${open === 1 ? "1 rule refuses" : `${open} rules refuse`} every value until you fill in its list.\n`);
+  if (open === 1) lines.push("1 rule refuses every value until you fill it in.\n");
+  if (open > 1) lines.push(`${open} rules refuse every value until you fill them in.\n`);
   if (suggestions.some(({ isHidden, entry }) => !isHidden && entry.action !== undefined))
     lines.push("Where a person is asked, each grant needs an owner.\n");
   return lines.join("");

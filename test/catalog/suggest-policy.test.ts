@@ -1,11 +1,9 @@
 /** Suggestions are policies: the language takes each, none is an open door, and what is left to fill in refuses. */
 import { describe, expect, it } from "vitest";
-import { hasData, readCorpus, toDefinition } from "../../bench/classifier/measure.ts";
 import { joinSuggestions, suggestForTool } from "../../src/catalog/suggest-policy.ts";
 import type { JsonObject } from "../../src/kernel/json.ts";
 import { compilePolicy } from "../../src/policy/compile.ts";
 import type { CompiledPolicy } from "../../src/policy/decision.ts";
-import { lintPolicy } from "../../src/policy/lint.ts";
 import { loadOperators } from "../../src/policy/operators/registry.ts";
 import { parsePolicy } from "../../src/policy/parse.ts";
 import { CONTEXT, call } from "../policy/support.ts";
@@ -64,6 +62,16 @@ describe("the policy of one tool", () => {
     expect(denial).toMatchObject({ code: "denied", message: expect.stringContaining("has not been filled in") });
   });
 
+  it("lets no payment pass that leaves out its amount or whom it goes to", () => {
+    const tool = define("send_payment", "Sends a payment.", { amount: { type: "number" }, recipient: TEXT });
+    const [entry] = Object.values(suggest(tool).tools);
+    expect(entry?.require?.map(({ conditions }) => conditions.map((condition) => "path" in condition && condition.path))).toEqual([
+      ["args.amount", "args.amount"],
+      ["args.recipient"],
+    ]);
+    expect(compile(suggest(tool)).decideCall(call("send_payment", {}), CONTEXT)).toMatchObject({ decision: "deny", code: "denied" });
+  });
+
   it("lets an optional argument stay away, and takes what was filled in", () => {
     const policy = suggest(define("fetch_page", "Fetches a page.", { url: TEXT, proxy: TEXT }));
     const filled = JSON.parse(
@@ -96,16 +104,3 @@ describe("the policy of one tool", () => {
     expect(compiled.decideCall(call("labels", { method: "unheard" }), CONTEXT).decision).toBe("deny");
   });
 });
-
-it("every suggestion for every known server is a policy without an error or a warning", () => {
-  const rows = hasData() ? readCorpus() : [{ server: "one", tool: "get_user" }];
-  const servers = Map.groupBy(rows, ({ server }) => server);
-  const faults: string[] = [];
-  for (const [server, tools] of servers) {
-    const parsed = parsePolicy(JSON.stringify(suggest(...tools.map((row) => toDefinition(row)))), { format: "json" });
-    if (!parsed.ok) faults.push(`${server}: ${JSON.stringify(parsed.failures)}`);
-    else faults.push(...lintPolicy(parsed.value).map(({ message }) => `${server}: ${message}`));
-  }
-  expect(servers.size).toBeGreaterThan(0);
-  expect(faults).toEqual([]);
-}, 120_000);
