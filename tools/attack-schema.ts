@@ -7,6 +7,7 @@ import {
   ATTACK_SEVERITIES,
   EVIDENCE,
   LOG_MEMBERS,
+  MAX_LEGS,
   OWASP_ENTRIES,
   RECORD_KINDS,
   STOPS,
@@ -64,7 +65,11 @@ export function describeAttackSchema(): Schema {
         also: listOf("Ids of SAFE-MCP, MITRE ATLAS and CWE.", { type: "string", minLength: 1 }),
         touches: closed("The tools and servers that make it possible.", {
           ...REACH,
-          legs: listOf("What several tools make possible together.", closed("One tool at least of the server has this.", REACH)),
+          legs: {
+            ...listOf("What several tools make possible together.", closed("A tool of its own has this.", REACH)),
+            minItems: 2,
+            maxItems: MAX_LEGS,
+          },
           everywhere: { description: "It comes by no tool's power.", const: true },
         }),
         what: words("What happens."),

@@ -67,6 +67,9 @@ export const EVIDENCE = ["documented", "partial", "reported"] as const;
 export const LOG_MEMBERS = ["kind", "decision", "code", "rule", "cause", "method", "tool", "toolClass", "action", "outcome"] as const;
 export type LogMember = (typeof LOG_MEMBERS)[number];
 
+/** What one attack may ask of the tools of a server together. */
+export const MAX_LEGS = 4;
+
 /** Tools of these classes with one of these signals; what is left out asks nothing. */
 export interface ToolReach {
   readonly classes?: readonly ToolClass[];
@@ -74,7 +77,7 @@ export interface ToolReach {
 }
 
 export interface AttackReach extends ToolReach {
-  /** What several tools of one server, or of one grant, make possible together: one tool at least for each. */
+  /** What several tools of one server, or of one grant, make possible together, each leg by a tool of its own. */
   readonly legs?: readonly ToolReach[];
   /** It comes by no tool's power: every server, and no tool in particular. */
   readonly everywhere?: true;

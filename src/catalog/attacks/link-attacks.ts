@@ -4,7 +4,7 @@
  */
 import type { Signal, SignalName } from "../signals.ts";
 import type { Verdict } from "../verdict.ts";
-import { ATTACK_SEVERITIES, type Attack, type ToolReach } from "./attack.ts";
+import { ATTACK_SEVERITIES, type Attack, MAX_LEGS, type ToolReach } from "./attack.ts";
 
 export type LinkedVerdict = Pick<Verdict, "class" | "signals">;
 
@@ -45,11 +45,22 @@ export function listTouchedTools<T extends LinkedTool>(attack: Attack, tools: re
 export function linkTools(tools: readonly LinkedTool[], attacks: readonly Attack[]): readonly ServerLink[] {
   const links = attacks.flatMap((attack): ServerLink[] => {
     const together = attack.touches.legs?.map((leg) => tools.filter(({ verdict }) => meets(leg, verdict)).map(({ name }) => name));
-    if (together?.every((names) => names.length > 0)) return [{ attack, tools: together }];
+    if (together && canBeDifferent(together)) return [{ attack, tools: together }];
     const alone = listTouchedTools(attack, tools).map(({ name }) => name);
     return alone.length > 0 ? [{ attack, tools: [alone] }] : [];
   });
   return links.toSorted((a, b) => rankSeverity(b.attack) - rankSeverity(a.attack) || compareIds(a.attack, b.attack));
+}
+
+/**
+ * Whether each leg can have a tool of its own. Of many candidates as many as there are legs are enough: a leg that has those
+ * finds one whatever the others took.
+ */
+function canBeDifferent(legs: readonly (readonly string[])[], taken: readonly string[] = []): boolean {
+  const [first, ...rest] = legs;
+  if (first === undefined) return true;
+  const enough = first.slice(0, MAX_LEGS);
+  return enough.some((name) => !taken.includes(name) && canBeDifferent(rest, [...taken, name]));
 }
 
 function meets(reach: ToolReach, verdict: LinkedVerdict): boolean {

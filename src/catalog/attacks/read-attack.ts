@@ -21,6 +21,7 @@ import {
   LOG_MEMBERS,
   type LogMember,
   type LogSign,
+  MAX_LEGS,
   OWASP_ENTRIES,
   type OwaspEntry,
   RECORD_KINDS,
@@ -128,8 +129,8 @@ function readTouches(inspector: Inspector, value: Json, pointer: string): Attack
   if (says === 0)
     inspector.fault(pointer, "An attack touches tools by `signals`, servers by `legs`, or is `everywhere`: a class alone says nothing.");
   if (reach.everywhere && Object.keys(reach).length > 1) inspector.fault(pointer, "What is `everywhere` asks for nothing else.");
-  if (reach.legs && (reach.legs.length < 2 || !reach.legs.some(({ signals }) => signals !== undefined)))
-    inspector.fault(`${pointer}/legs`, "There are two legs at least, and one of them has `signals`.");
+  if (reach.legs && (reach.legs.length < 2 || reach.legs.length > MAX_LEGS || !reach.legs.some(({ signals }) => signals !== undefined)))
+    inspector.fault(`${pointer}/legs`, `There are two to ${MAX_LEGS} legs, and one of them at least has \`signals\`.`);
   return reach;
 }
 

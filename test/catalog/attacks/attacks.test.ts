@@ -25,6 +25,7 @@ async function runCases(file: string): Promise<readonly CaseResult[]> {
   return run.value.results;
 }
 
+const isAllowed = (actual: unknown): boolean => (actual as { decision?: string }).decision === "allow";
 const policyFileOf = (id: string): string => `attacks/${id}.policy-test.yaml`;
 
 describe("the attacks", () => {
@@ -47,6 +48,23 @@ describe("the attacks", () => {
     if (cases) expect(weighCases(cases).wrong).toEqual([]);
     expect(deriveClaim(attack, cases)).toBe(attack.stopped);
   });
+
+  it.each(attacks.filter(({ proofs }) => proofs.some(({ by }) => by === "policy")).map(({ id }) => id))(
+    "%s gets by where everything is allowed",
+    async (id) => {
+      const open = async (file: string): ReturnType<typeof readTextFile> => {
+        const text = await readTextFile(file);
+        const emptied = text.ok ? text.value.replace(/^policy:\n(?: .*\n)+/m, 'policy: { version: "1", default: allow }\n') : "";
+        return text.ok ? { ok: true, value: emptied } : text;
+      };
+      const run = await runPolicyTestFile(path.join(ROOT, policyFileOf(id)), open);
+      if (!run.ok) throw new Error(JSON.stringify(run.failures));
+      const stopped = run.value.results.filter(({ name, actual }) => readRole(name) === "attack" && !isAllowed(actual));
+      // A name that is on no server's list goes nowhere, whatever the policy says.
+      expect(stopped.filter(({ actual }) => (actual as { code?: string }).code !== "unknown_tool")).toEqual([]);
+      expect(run.value.results.some(({ name, actual }) => readRole(name) === "attack" && isAllowed(actual))).toBe(true);
+    },
+  );
 
   it("name tests of ours by the names that they have", () => {
     const proofs = attacks.flatMap(({ proofs: listed }) => listed).filter(({ name }) => name !== undefined);

@@ -66,6 +66,21 @@ describe("a server", () => {
     expect(together?.tools).toEqual([["get_customer"], ["send_email"]]);
     expect(idsOf(linkTools([READ], attacks))).not.toContain("private-read-then-send");
     expect(idsOf(linkTools([SEND], attacks))).not.toContain("private-read-then-send");
+    // It reads and it reaches out, and is one tool all the same.
+    expect(idsOf(linkTools([FETCH], attacks))).not.toContain("private-read-then-send");
+    expect(idsOf(linkTools([FETCH, READ], attacks))).toContain("private-read-then-send");
+  });
+
+  it("needs a tool for each leg, whichever of many it is", () => {
+    const legs = [{ classes: ["read" as const] }, { signals: ["arbitrary_url" as const] }, { classes: ["read" as const] }];
+    const [any] = attacks;
+    if (!any) throw new Error("no attack");
+    const attack = { ...any, touches: { legs } };
+    const many = ["a", "b", "c", "d", "e"].map((name) => ({ ...READ, name }));
+    expect(linkTools([FETCH, ...many], [attack])).toHaveLength(1);
+    expect(linkTools([...many, FETCH], [attack])).toHaveLength(1);
+    expect(linkTools([FETCH, READ], [attack])).toEqual([]);
+    expect(linkTools(many, [attack])).toEqual([]);
   });
 
   it("shows what single tools make possible, and none of what is everywhere", () => {
