@@ -70,6 +70,7 @@ export function describeAttackSchema(): Schema {
             minItems: 2,
             maxItems: MAX_LEGS,
           },
+          removes: { description: "By every tool that removes something, whatever its signals.", const: true },
           everywhere: { description: "It comes by no tool's power.", const: true },
         }),
         what: words("What happens."),

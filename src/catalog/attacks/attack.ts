@@ -79,6 +79,8 @@ export interface ToolReach {
 export interface AttackReach extends ToolReach {
   /** What several tools of one server, or of one grant, make possible together, each leg by a tool of its own. */
   readonly legs?: readonly ToolReach[];
+  /** By every tool that removes something, whatever its signals: what removes is the class itself. */
+  readonly removes?: true;
   /** It comes by no tool's power: every server, and no tool in particular. */
   readonly everywhere?: true;
 }

@@ -13,6 +13,8 @@ export interface AttackFilter {
   readonly stopped?: Stop | undefined;
 }
 
+const REMOVING: ToolReach = { classes: ["destructive"] };
+
 export function browseAttacks(attacks: readonly Attack[], filter: AttackFilter = {}): readonly Attack[] {
   const { kind, severity, owasp, class: toolClass, signal, stopped } = filter;
   const found = attacks.filter(
@@ -29,6 +31,6 @@ export function browseAttacks(attacks: readonly Attack[], filter: AttackFilter =
 
 /** Each of them asks for some tool; an attack that comes by no tool's power has none, and is no class's. */
 function listReaches({ touches }: Attack): readonly ToolReach[] {
-  const { signals, legs = [] } = touches;
-  return signals ? [touches, ...legs] : legs;
+  const { signals, removes, legs = [] } = touches;
+  return [...(signals ? [touches] : []), ...(removes ? [REMOVING] : []), ...legs];
 }

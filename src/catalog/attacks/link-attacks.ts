@@ -1,6 +1,7 @@
 /**
- * Which attacks a tool or a server makes possible, and the other way round. A link goes by signals: a class alone never
- * makes one, for then every tool that writes would show every attack on writing. Pure.
+ * Which attacks a tool or a server makes possible, and the other way round. A link goes by signals: a class alone makes none,
+ * for then every tool that writes would show every attack on writing, but for what removes, which is all that its class
+ * says. Pure.
  */
 import type { Signal, SignalName } from "../signals.ts";
 import type { Verdict } from "../verdict.ts";
@@ -15,7 +16,7 @@ export interface LinkedTool {
 
 export interface AttackLink {
   readonly attack: Attack;
-  /** The tool's signals that the attack comes by, with the arguments that fired them. */
+  /** The tool's signals that the attack comes by, with the arguments that fired them; none where it is that it removes. */
   readonly by: readonly Signal[];
 }
 
@@ -29,7 +30,7 @@ export interface ServerLink {
 export function linkTool(verdict: LinkedVerdict, attacks: readonly Attack[]): readonly AttackLink[] {
   const links = attacks.flatMap((attack): AttackLink[] => {
     const by = attack.touches.signals ? listShared(attack.touches, verdict) : [];
-    return by.length > 0 ? [{ attack, by }] : [];
+    return isTouched(attack, verdict) ? [{ attack, by }] : [];
   });
   return links.toSorted(
     (a, b) => b.by.length - a.by.length || rankSeverity(b.attack) - rankSeverity(a.attack) || compareIds(a.attack, b.attack),
@@ -38,7 +39,12 @@ export function linkTool(verdict: LinkedVerdict, attacks: readonly Attack[]): re
 
 /** The tools that show an attack by themselves, in their order. */
 export function listTouchedTools<T extends LinkedTool>(attack: Attack, tools: readonly T[]): readonly T[] {
-  return attack.touches.signals ? tools.filter(({ verdict }) => listShared(attack.touches, verdict).length > 0) : [];
+  return tools.filter(({ verdict }) => isTouched(attack, verdict));
+}
+
+function isTouched({ touches }: Attack, verdict: LinkedVerdict): boolean {
+  if (touches.removes && verdict.class === "destructive") return true;
+  return touches.signals !== undefined && listShared(touches, verdict).length > 0;
 }
 
 /** What the tools of one server, or of all servers of one grant, make possible alone or together. */

@@ -55,7 +55,7 @@ const OPTIONAL_ATTACK_KEYS = ["$schema", "also", "not_stopped"] as const;
 export const RECORD_KEYS = ["id", "name", "kind", "what", "stopped", "evidence", "sources"] as const;
 const OPTIONAL_RECORD_KEYS = ["date", "advisories"] as const;
 const REACH_KEYS = ["classes", "signals"] as const;
-const TOUCHES_KEYS: readonly string[] = [...REACH_KEYS, "legs", "everywhere"];
+const TOUCHES_KEYS: readonly string[] = [...REACH_KEYS, "legs", "removes", "everywhere"];
 export const SIGN_KEYS = ["where", "means"] as const;
 export const PROOF_KEYS = ["by", "file"] as const;
 
@@ -118,14 +118,18 @@ function readTouches(inspector: Inspector, value: Json, pointer: string): Attack
   const given = inspector.readObject(value, pointer, "`touches`", TOUCHES_KEYS);
   if (!given) return undefined;
   const legs = readOptional(given, "legs", pointer, (each, at) => readEach(inspector, each, at, readReach));
-  const everywhere = readMember(given, "everywhere");
-  if (everywhere !== undefined && everywhere !== true) inspector.fault(`${pointer}/everywhere`, "This is `true`, or left out.");
+  const isSet = (key: string): true | undefined => {
+    const set = readMember(given, key);
+    if (set !== undefined && set !== true) inspector.fault(`${pointer}/${key}`, "This is `true`, or left out.");
+    return set === true ? set : undefined;
+  };
   const reach: AttackReach = freezeGiven<AttackReach>({
     ...readReachMembers(inspector, given, pointer),
     legs,
-    everywhere: everywhere === true ? everywhere : undefined,
+    removes: isSet("removes"),
+    everywhere: isSet("everywhere"),
   });
-  const says = [reach.signals, reach.legs, reach.everywhere].filter((part) => part !== undefined).length;
+  const says = [reach.signals, reach.legs, reach.removes, reach.everywhere].filter((part) => part !== undefined).length;
   if (says === 0)
     inspector.fault(pointer, "An attack touches tools by `signals`, servers by `legs`, or is `everywhere`: a class alone says nothing.");
   if (reach.everywhere && Object.keys(reach).length > 1) inspector.fault(pointer, "What is `everywhere` asks for nothing else.");

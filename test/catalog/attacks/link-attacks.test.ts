@@ -21,7 +21,7 @@ const FETCH = tool("fetch_page", "Fetches a page.", { url: TEXT });
 const SEND = tool("send_email", "Sends an e-mail.", { to: TEXT, body: TEXT });
 const SQL = tool("query", "Runs a SQL query.", { sql: TEXT });
 const NOTE = tool("update_note", "Updates a note.", { text: TEXT });
-const TOOLS = [READ, FETCH, SEND, SQL, NOTE];
+const TOOLS = [tool("delete_file"), READ, FETCH, SEND, SQL, NOTE];
 const idsOf = (links: readonly { readonly attack: { readonly id: string } }[]): string[] => links.map(({ attack }) => attack.id);
 
 describe("a tool", () => {
@@ -39,6 +39,12 @@ describe("a tool", () => {
       expect(plain.verdict.signals).toEqual([]);
       expect(linkTool(plain.verdict, attacks)).toEqual([]);
     }
+  });
+
+  it("that removes shows what removing makes possible, signals or none", () => {
+    const remove = tool("delete_file", "Deletes a file.");
+    expect([remove.verdict.class, remove.verdict.signals]).toEqual(["destructive", []]);
+    expect(linkTool(remove.verdict, attacks)).toMatchObject([{ attack: { id: "mass-deletion" }, by: [] }]);
   });
 
   it("shows the one with most in common first, then the worst", () => {

@@ -88,6 +88,7 @@ describe("a file is refused", () => {
     ["that touches nothing", { touches: {} }, "/touches"],
     ["of one leg", { touches: { legs: [{ signals: ["external_send"] }] } }, "/touches/legs"],
     ["of legs without a signal", { touches: { legs: [{ classes: ["read"] }, { classes: ["write"] }] } }, "/touches/legs"],
+    ["that says other than yes", { touches: { removes: "yes" } }, "/touches/removes"],
     ["that is everywhere and somewhere", { touches: { everywhere: true, signals: ["external_send"] } }, "/touches"],
     ["with a signal that nobody knows", { touches: { signals: ["x"] } }, "/touches/signals/0"],
     ["of an unknown kind", { kind: "x" }, "/kind"],
