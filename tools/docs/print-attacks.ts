@@ -72,7 +72,7 @@ function printKind(kind: AttackKind, attacks: readonly Attack[], figures: Readon
   const rows = browseAttacks(attacks, { kind }).map((attack) => {
     const ran = figures.get(attack.id);
     const held = ran && ran.held > 0 ? `, ${ran.held} held` : "";
-    const open = ran && ran.open > 0 ? `, ${ran.open} get by` : "";
+    const open = ran && ran.open > 0 ? `, ${ran.open} ${ran.open === 1 ? "gets" : "get"} by` : "";
     const policy = ran
       ? `[policy](../../attacks/${attack.id}.policy-test.yaml): ${ran.denied} denied${held}${open}, ${ran.normal} pass`
       : undefined;
