@@ -8,6 +8,8 @@ import os from "node:os";
 import path from "node:path";
 import { auditMigrations } from "./audit/migrations.ts";
 import { createAudit } from "./audit/writer.ts";
+import { classifyDefinition } from "./catalog/classify-definition.ts";
+import { CLASSIFIER_VERSION } from "./catalog/verdict.ts";
 import type { OpenFolder } from "./cli/ports.ts";
 import type { Config } from "./config/config.ts";
 import { createAccess } from "./gateway/access.ts";
@@ -24,6 +26,7 @@ import { createRevisionIndex } from "./revision/revision-index.ts";
 import { openStore } from "./store/open-store.ts";
 import { recordChanges } from "./sync-config.ts";
 import { connectionMigrations } from "./upstream/oauth/tables.ts";
+import { hasOutdatedClasses, raiseClasses } from "./upstream/reclassify.ts";
 import { upstreamMigrations } from "./upstream/tables.ts";
 import { checkKeys, keyCheckMigrations } from "./vault/key-check.ts";
 import { createKeyringOpener, keyringMigrations } from "./vault/keyring.ts";
@@ -74,6 +77,9 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
     const keys = opened.value;
     const checked = await store.write((batch) => checkKeys(batch, keys));
     if (!checked.ok) throw new FailureError(checked.failures);
+    if (await hasOutdatedClasses(store.query, CLASSIFIER_VERSION)) {
+      await store.write((batch) => raiseClasses(batch, classifyDefinition, CLASSIFIER_VERSION, clock.now()));
+    }
     const organisation = await store.write((batch) => ensureOrganisation(batch, "default", clock.now()));
     const tokenKey = keys.deriveKey(TOKEN_PURPOSE);
     const audit = createAudit({ clock, keys });

@@ -2,6 +2,7 @@
  * Opens one server of the configuration: an address guard and pinned connections, or a process; the credential that it
  * wants; a front for clients of the other era; a credential scan and a tool snapshot.
  */
+import { classifyDefinition } from "./catalog/classify-definition.ts";
 import type { ServerConfig } from "./config/config.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { isAskKind } from "./gateway/asks.ts";
@@ -71,6 +72,7 @@ export function openEndpoint(parts: EndpointParts, id: string, config: ServerCon
     serverId: id,
     mode: config.tools,
     classes: config.classes,
+    classify: classifyDefinition,
     now: () => clock.now(),
     list,
     onObserved: (observation) => {

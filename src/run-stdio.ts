@@ -2,10 +2,12 @@
  * `sallyport run`: one stdio server wrapped for one local client, with the same engine, limits and log as the gateway. Any
  * number of them share a data folder. The command's exit code becomes ours.
  */
+
 import { readFileSync, unwatchFile, watchFile } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { startUpkeep } from "./audit/upkeep.ts";
+import { classifyDefinition } from "./catalog/classify-definition.ts";
 import { createDesk } from "./create-desk.ts";
 import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
 import { type Access, hasChanged, type Look } from "./gateway/access.ts";
@@ -167,6 +169,7 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
     serverId: id,
     mode: "accept",
     classes: {},
+    classify: classifyDefinition,
     now: () => folder.clock.now(),
     list,
     onObserved: (observation) => {

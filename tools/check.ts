@@ -16,6 +16,7 @@ const SLOW = [
   "docs/pages.test.ts",
   "http/front-server.test.ts",
   "http/one-reading.test.ts",
+  "catalog/corpus.test.ts",
   "store/open-store.test.ts",
   "store/folder-lock.test.ts",
   "limit/stored-limits.test.ts",

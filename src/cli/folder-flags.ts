@@ -3,7 +3,8 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { FailureError, type Result } from "../kernel/failure.ts";
-import type { OpenFolder, Ports } from "./ports.ts";
+import type { ClassesByHand } from "../upstream/tool-index.ts";
+import type { Environment, OpenFolder, Ports } from "./ports.ts";
 
 export interface FolderFlags {
   readonly data?: string;
@@ -31,6 +32,12 @@ export async function withFolder<T>(ports: Ports, flags: FolderFlags, act: (fold
 
 async function readConfig(ports: Ports, file: string): Promise<Config> {
   return unwrap(await loadConfig({ file, env: ports.terminal.env }));
+}
+
+/** What the configuration says of a server's tools, where one is named. */
+export async function readClassesByHand(env: Environment, flags: FolderFlags, server: string): Promise<ClassesByHand> {
+  const config = flags.config === undefined ? undefined : unwrap(await loadConfig({ file: flags.config, env }));
+  return config?.servers.find(({ name }) => name === server)?.classes ?? {};
 }
 
 /** The value, or the failures thrown for the command line to tell. */

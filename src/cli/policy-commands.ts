@@ -8,6 +8,7 @@ import type { CheckFlags } from "./policy-check.ts";
 import type { ExplainFlags } from "./policy-explain.ts";
 import type { SetFlags } from "./policy-folder.ts";
 import type { ImportFlags } from "./policy-import.ts";
+import type { SuggestFlags } from "./policy-suggest.ts";
 import type { TestFlags } from "./policy-test.ts";
 import type { CommandContext } from "./run-cli.ts";
 
@@ -16,12 +17,13 @@ const JSON_FLAG = "print JSON and nothing else";
 export function addPolicyCommands(program: Command, context: CommandContext): void {
   const policy = program
     .command("policy")
-    .summary("check, test, explain and import policies")
+    .summary("check, test, explain, import and suggest policies")
     .description("The tools of the policy language, and the policies of a data folder.");
   addCheck(policy, context);
   addTest(policy, context);
   addExplain(policy, context);
   addImport(policy, context);
+  addSuggest(policy, context);
   addStored(policy, context);
 }
 
@@ -106,6 +108,32 @@ The policy goes to standard output, words about it to standard error.
 Exit codes: 0 imported, 1 something has no equal or is an error, 2 the file can't be read.`,
     )
     .action(async (file: string, flags: ImportFlags) => (await import("./policy-import.ts")).importPolicy(context, file, flags));
+}
+
+function addSuggest(policy: Command, context: CommandContext): void {
+  addFolderFlags(
+    policy
+      .command("suggest [file]")
+      .description(
+        "Write the policy that a server's tools ask for: by class, signals and arguments. What only you know is left to fill in, closed.",
+      )
+      .option("-s, --server <name>", "the accepted tools of this server, in place of a file")
+      .option("--yaml", "print the policy as YAML"),
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ sallyport policy suggest tools.json > policy.json && sallyport policy check policy.json
+  $ sallyport policy suggest --server sendit --yaml
+
+The file holds tools as a server lists them: a list, {"tools": […]}, or an answer to tools/list; a \`class\` beside a
+tool's own fields goes before the classifier's. The policy goes to standard output, words about it to standard error;
+with --json both are one value.`,
+    )
+    .action(async (file: string | undefined, flags: SuggestFlags) =>
+      (await import("./policy-suggest.ts")).suggestPolicy(context, file, flags),
+    );
 }
 
 function addStored(policy: Command, context: CommandContext): void {

@@ -1,7 +1,8 @@
 /** Reading the files that commands are given: text, policies and lists of tools, or failures in words. */
 import { readFile } from "node:fs/promises";
+import { classifyDefinition } from "../catalog/classify-definition.ts";
 import { fail, type Result, succeed } from "../kernel/failure.ts";
-import { isJsonList, isJsonObject, readMember } from "../kernel/json.ts";
+import { isJsonList, isJsonObject, type JsonObject, readMember } from "../kernel/json.ts";
 import { compilePolicy, type PlannedPolicy } from "../policy/compile.ts";
 import type { ToolFacts } from "../policy/decision.ts";
 import { Inspector } from "../policy/inspector.ts";
@@ -46,6 +47,12 @@ export interface ToolFile {
 
 /** A list of tools as a server gives it: the list, `{ "tools": […] }`, or a whole answer to `tools/list`. */
 export async function readToolFile(file: string): Promise<Result<ToolFile>> {
+  const read = await readToolList(file);
+  return read.ok ? succeed(read.value) : read;
+}
+
+/** The same with the definitions themselves. */
+export async function readToolList(file: string): Promise<Result<ToolFile & { readonly definitions: readonly JsonObject[] }>> {
   const text = await readTextFile(file);
   if (!text.ok) return text;
   const read = readDocument(text.value, { file });
@@ -53,12 +60,12 @@ export async function readToolFile(file: string): Promise<Result<ToolFile>> {
   const { value, place } = read.value;
   const inspector = new Inspector((pointer, { key }) => place(pointer, key === true ? "key" : "value"));
   const { list, pointer } = findToolList(value);
-  const facts = readTools(inspector, list, pointer, { strict: false });
+  const facts = readTools(inspector, list, pointer, { strict: false, classify: classifyDefinition });
   if (!facts || inspector.failures.length > 0) return fail(...inspector.failures);
   const linted = (isJsonList(list) ? list : []).flatMap((tool) => {
     const name = isJsonObject(tool) ? readMember(tool, "name") : undefined;
     const known = typeof name === "string" ? facts.get(name) : undefined;
     return known && isJsonObject(tool) ? [{ name: known.name, class: known.class, inputSchema: readMember(tool, "inputSchema") }] : [];
   });
-  return succeed({ facts, linted });
+  return succeed({ facts, linted, definitions: isJsonList(list) ? list.filter((tool) => isJsonObject(tool)) : [] });
 }

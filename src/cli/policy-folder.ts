@@ -1,5 +1,4 @@
 /** `sallyport policy list|show|set`: the policies of a data folder, whether a gateway runs on it or not. */
-import { loadConfig } from "../config/load-config.ts";
 import { listOwnerlessGrants } from "../identity/grant.ts";
 import { type Failure, FailureError, fail } from "../kernel/failure.ts";
 import type { PolicyDocument } from "../policy/document.ts";
@@ -7,7 +6,7 @@ import { listPolicies, type PolicyRecord, readActive } from "../revision/policy.
 import { putPolicy } from "../revision/put-policy.ts";
 import { listServers } from "../revision/server.ts";
 import { loadToolIndex } from "../upstream/tool-index.ts";
-import { actorOf, type FolderFlags, printTable, unwrap, withFolder } from "./folder-flags.ts";
+import { actorOf, type FolderFlags, printTable, readClassesByHand, unwrap, withFolder } from "./folder-flags.ts";
 import { readPolicyFile } from "./policy-files.ts";
 import type { OpenFolder } from "./ports.ts";
 import type { CommandContext } from "./run-cli.ts";
@@ -109,8 +108,7 @@ async function readClassified(
 ): Promise<boolean | undefined> {
   const server = (await listServers(folder.store.query)).find(({ name }) => name === flags.server);
   if (server === undefined) return undefined;
-  const config = flags.config === undefined ? undefined : unwrap(await loadConfig({ file: flags.config, env }));
-  const classes = config?.servers.find(({ name }) => name === flags.server)?.classes ?? {};
+  const classes = await readClassesByHand(env, flags, flags.server);
   const index = await loadToolIndex(folder.store.query, server.id, classes);
   return index.hasAcceptedList ? index.isClassified : undefined;
 }

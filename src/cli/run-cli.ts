@@ -64,7 +64,7 @@ type AddCommand = (program: Command, context: CommandContext) => void;
 const COMMANDS: readonly (readonly [name: string, summary: string, load: () => Promise<AddCommand>])[] = [
   ["start", "run the gateway", async () => (await import("./start-command.ts")).addStartCommand],
   ["run", "wrap one stdio server for a local client", async () => (await import("./run-command.ts")).addRunCommand],
-  ["policy", "check, test, explain and import policies", async () => (await import("./policy-commands.ts")).addPolicyCommands],
+  ["policy", "check, test, explain, import and suggest policies", async () => (await import("./policy-commands.ts")).addPolicyCommands],
   ["server", "servers, their pinned tools, and what differs", async () => (await import("./server-commands.ts")).addServerCommands],
   ["grant", "add, list, rotate, revoke and restore grants", async () => (await import("./grant-commands.ts")).addGrantCommands],
   ["audit", "read, export and verify the log", async () => (await import("./audit-commands.ts")).addAuditCommands],

@@ -3,6 +3,7 @@
  * against what is expected. A file that can't be run is a failure, not a failed case.
  */
 import path from "node:path";
+import { classifyDefinition } from "../catalog/classify-definition.ts";
 import { type Failure, fail, type Result, succeed } from "../kernel/failure.ts";
 import { printJson, toJson } from "../kernel/json.ts";
 import { compilePolicy, type PlannedPolicy } from "../policy/compile.ts";
@@ -40,7 +41,7 @@ export async function runPolicyTestFile(file: string, readText: ReadText): Promi
   await loadOperators();
   const text = await readText(file);
   if (!text.ok) return text;
-  const parsed = parseTestFile(text.value, { file });
+  const parsed = parseTestFile(text.value, { file, classify: classifyDefinition });
   if (!parsed.ok) return parsed;
   const policy = await loadPolicy(parsed.value, file, readText);
   if (!policy.ok) return policy;

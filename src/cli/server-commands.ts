@@ -1,19 +1,21 @@
 /** `sallyport server …`: the servers of a data folder, their pinned tools, what differs, and accepting it. */
 import type { Command } from "commander";
+import { classifyDefinition } from "../catalog/classify-definition.ts";
 import { FailureError } from "../kernel/failure.ts";
 import { type JsonObject, toJson } from "../kernel/json.ts";
 import { revealText } from "../kernel/reveal-text.ts";
 import { listServers, type ServerRecord } from "../revision/server.ts";
 import { acceptTools } from "../upstream/accept-tools.ts";
-import { describeFinding, listKinds } from "../upstream/definition-findings.ts";
-import { diffTools, listToolFindings, type ToolDifference } from "../upstream/diff-tools.ts";
+import { listKinds } from "../upstream/definition-findings.ts";
+import { diffTools, type ToolDifference } from "../upstream/diff-tools.ts";
 import { readStoredServer, type StoredTool } from "../upstream/tables.ts";
 import { addConnectCommands, describeConnections, printConnection } from "./connect-commands.ts";
 import { findServer } from "./find-server.ts";
 import { actorOf, addFolderFlags, type FolderFlags, printTable, withFolder } from "./folder-flags.ts";
 import type { OpenFolder } from "./ports.ts";
-import { printDifference, printDifferenceJson, STATE_WORDS } from "./print-difference.ts";
+import { printDifference, printDifferenceJson } from "./print-difference.ts";
 import { type CommandContext, EXIT_NO } from "./run-cli.ts";
+import { type ClassifyFlags, classifyTools, showTools } from "./server-tools.ts";
 
 interface AcceptFlags extends FolderFlags {
   readonly all?: boolean;
@@ -31,14 +33,25 @@ export function addServerCommands(program: Command, context: CommandContext): vo
     withFolder(ports, flags, (folder) => list(context, folder, flags)),
   );
   addFolderFlags(
-    server.command("tools <server>").description("Every tool of a server: its state and the hash of its accepted definition."),
-  ).action((name: string, flags: FolderFlags) => withFolder(ports, flags, (folder) => tools(context, folder, name, flags)));
+    server
+      .command("tools <server>")
+      .description("Every tool of a server: its class, risk and signals, its state, and the hash of its accepted definition."),
+  ).action((name: string, flags: FolderFlags) => withFolder(ports, flags, (folder) => showTools(context, folder, name, flags)));
   addFolderFlags(
     server
       .command("diff <server>")
       .description("What the server lists now against what was accepted, field by field. Exit 1 where something differs."),
   ).action((name: string, flags: FolderFlags) => withFolder(ports, flags, (folder) => diff(context, folder, name, flags)));
   addConnectCommands(server, context);
+  addFolderFlags(
+    server
+      .command("classify <server> [tool...]")
+      .description("Take the classifier's word where it is milder than what stands: class and risk of these tools, or of all that wait."),
+  )
+    .option("--all", "every tool that waits")
+    .action((name: string, names: string[], flags: ClassifyFlags) =>
+      withFolder(ports, flags, (folder) => classifyTools(context, folder, name, names, flags)),
+    );
   addFolderFlags(server.command("accept <server> [tool...]").description("Accept the definitions that are listed now."))
     .option("--all", "every tool that differs; missing ones are forgotten")
     .addHelpText("after", "\nLook first:\n  $ sallyport server diff sendit\n  $ sallyport server accept sendit connect_connector")
@@ -80,40 +93,6 @@ async function list({ ports }: CommandContext, folder: OpenFolder, flags: Folder
     const header = ["SERVER", "FROM", "ACCEPTED", "QUARANTINED", "SINCE", ...(connections.size === 0 ? [] : ["CONNECTION"])];
     ports.terminal.out(printTable(header, rows));
   }
-}
-
-async function tools({ ports }: CommandContext, folder: OpenFolder, name: string, flags: FolderFlags): Promise<void> {
-  const server = await findServer(folder, name);
-  const stored = await readStoredServer(folder.store.query, server.id);
-  if (flags.json) {
-    const rows = stored.tools.map((tool) => ({
-      name: tool.name,
-      state: tool.state,
-      reason: tool.reason === "" ? undefined : tool.reason,
-      hash: tool.accepted?.hash,
-      pendingHash: tool.pending?.hash,
-      class: tool.class,
-      risk: tool.risk,
-      findings: tool.findings,
-      noticed: listToolFindings(tool),
-    }));
-    ports.terminal.out(`${JSON.stringify(rows)}\n`);
-    return;
-  }
-  if (stored.tools.length === 0) {
-    ports.terminal.err(`No tools of \`${server.name}\` have been seen yet: a running gateway looks at its servers when it starts.\n`);
-    return;
-  }
-  const rows = stored.tools.map((tool) => [
-    revealText(tool.name),
-    tool.accepted?.hash.slice(0, 12) ?? "-",
-    STATE_WORDS[tool.state] + (tool.reason === "" ? "" : ` (${revealText(tool.reason)})`),
-  ]);
-  ports.terminal.out(printTable(["TOOL", "HASH", "STATE"], rows));
-  const noticed = stored.tools.flatMap((tool) =>
-    listToolFindings(tool).map((finding) => `${revealText(tool.name)} ${describeFinding(finding)}`),
-  );
-  for (const line of noticed) ports.terminal.out(`${line}\n`);
 }
 
 async function diff(context: CommandContext, folder: OpenFolder, name: string, flags: FolderFlags): Promise<void> {
@@ -165,7 +144,11 @@ async function accept(
   const by = actorOf(context.ports);
   const acceptance = await folder.store.write(async (batch) => {
     const before = diffTools((await readStoredServer(batch, server.id)).tools);
-    const done = await acceptTools(batch, server.id, flags.all ? "all" : names, { by, nowMs: folder.clock.now() });
+    const done = await acceptTools(batch, server.id, flags.all ? "all" : names, {
+      by,
+      nowMs: folder.clock.now(),
+      classify: classifyDefinition,
+    });
     for (const tool of [...done.accepted, ...done.removed]) {
       const action = done.accepted.includes(tool) ? "tool.accepted" : "tool.forgotten";
       folder.audit.append(batch, {

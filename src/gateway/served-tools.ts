@@ -20,6 +20,7 @@ export interface ServedToolsOptions {
   readonly serverId: string;
   readonly mode: ListOptions["mode"];
   readonly classes: ClassesByHand;
+  readonly classify?: ListOptions["classify"];
   readonly now: () => number;
   readonly list: () => Promise<Result<ServerListing>>;
   /** Told of every look that changed the snapshot. */
@@ -76,7 +77,7 @@ export function createServedTools(options: ServedToolsOptions): ServedTools {
     era = listing.value.verdict.era;
     const { tools } = listing.value;
     if (index?.hasAcceptedList && !index.wouldChange(tools, true, options.mode)) return;
-    const how: ListOptions = { complete: true, mode: options.mode, nowMs: options.now() };
+    const how: ListOptions = { complete: true, mode: options.mode, nowMs: options.now(), classify: options.classify };
     const observation = await store.write((batch) => observeList(batch, serverId, tools, how));
     await reload();
     if (observation.wrote) options.onObserved(observation);

@@ -5,7 +5,7 @@
 import { isJsonList, isJsonObject, type Json } from "../kernel/json.ts";
 import { revealText } from "../kernel/reveal-text.ts";
 import { escapePointer } from "../kernel/strict-json.ts";
-import { FINDING_WORDS, type FindingKind, listTextFindings, type TextFinding } from "./text-findings.ts";
+import { FINDING_WORDS, type FindingKind, listTextFindings, type TextFinding } from "../mcp/text-findings.ts";
 
 /** Findings of one definition that are told. */
 export const MAX_DEFINITION_FINDINGS = 64;

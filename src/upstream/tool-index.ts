@@ -33,6 +33,9 @@ export interface ToolIndex {
   wouldChange(definitions: readonly ToolDefinition[], complete: boolean, mode: "accept" | "review"): boolean;
 }
 
+/** Stands in entries in the place of a classifier's version, where the class is a person's. */
+export const SET_BY_HAND = "hand";
+
 /** Classes that the configuration sets by hand, tool → class; they overrule the snapshot's. */
 export type ClassesByHand = Readonly<Record<string, ToolClass>>;
 
@@ -63,7 +66,7 @@ function indexTool(tool: StoredTool, classes: ClassesByHand): IndexedTool {
     state: tool.state,
     definitionHash: tool.accepted?.hash,
     facts: factsOf(tool, definition, classes),
-    classifierVersion: tool.classifierVersion,
+    classifierVersion: Object.hasOwn(classes, tool.name) ? SET_BY_HAND : tool.classifierVersion,
     paramHeaders: definition?.prepared.paramHeaders ?? [],
   };
 }

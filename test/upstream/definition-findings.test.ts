@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { toJson } from "../../src/kernel/json.ts";
 import { revealText } from "../../src/kernel/reveal-text.ts";
+import { listTextFindings } from "../../src/mcp/text-findings.ts";
 import { describeFinding, listDefinitionFindings, MAX_DEFINITION_FINDINGS } from "../../src/upstream/definition-findings.ts";
-import { listTextFindings } from "../../src/upstream/text-findings.ts";
 
 const kindsOf = (text: string): string[] => listTextFindings(text).map(({ kind }) => kind);
 const tagged = (text: string): string => [...text].map((letter) => String.fromCodePoint(0xe0000 + letter.charCodeAt(0))).join("");

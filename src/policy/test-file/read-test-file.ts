@@ -8,7 +8,7 @@ import { type FindPlace, Inspector, readOptional } from "../inspector.ts";
 import { readPolicy } from "../parse.ts";
 import { type DocumentOptions, scanDocument } from "../read-document.ts";
 import { readCases, readGrant } from "./read-case.ts";
-import { readTools } from "./read-tools.ts";
+import { type ClassifyListed, readTools } from "./read-tools.ts";
 import type { InvalidCase, TestFile, TestPolicy } from "./test-file.ts";
 
 export const MAX_INVALID_DOCUMENTS = 10_000;
@@ -18,13 +18,17 @@ const MAX_POINTERS = 1000;
 export const TEST_FILE_KEYS: readonly string[] = ["$schema", "policy", "tools", "grant", "session", "cases", "invalid"];
 export const INVALID_KEYS: readonly string[] = ["name", "document", "pointers"];
 
-export function parseTestFile(text: string, options: DocumentOptions = {}): Result<TestFile> {
+export interface TestFileOptions extends DocumentOptions {
+  readonly classify?: ClassifyListed | undefined;
+}
+
+export function parseTestFile(text: string, options: TestFileOptions = {}): Result<TestFile> {
   const scanned = scanDocument(text, { ...options, anyMagnitude: true });
   if (scanned.value === undefined) return fail(...scanned.failures);
   const findPlace: FindPlace = (pointer, { key }) => scanned.place(pointer, key === true ? "key" : "value");
   const inspector = new Inspector(findPlace);
   inspector.failures.push(...scanned.failures);
-  const file = readTestFile(inspector, scanned.value, findPlace);
+  const file = readTestFile(inspector, scanned.value, findPlace, options.classify);
   return file === undefined || inspector.failures.length > 0 ? fail(...sortByPlace(inspector.failures)) : succeed(file);
 }
 
@@ -32,7 +36,7 @@ function sortByPlace(failures: readonly Failure[]): Failure[] {
   return failures.toSorted((a, b) => (a.at?.line ?? 0) - (b.at?.line ?? 0) || (a.at?.column ?? 0) - (b.at?.column ?? 0));
 }
 
-function readTestFile(inspector: Inspector, value: Json, findPlace: FindPlace): TestFile | undefined {
+function readTestFile(inspector: Inspector, value: Json, findPlace: FindPlace, classify: ClassifyListed | undefined): TestFile | undefined {
   const file = inspector.readObject(value, "", "A policy test file", TEST_FILE_KEYS);
   if (!file) return undefined;
   readOptional(file, "$schema", "", (text, at) => inspector.readText(text, at, "`$schema`", MAX_TEST_TEXT_CHARACTERS));
@@ -43,7 +47,7 @@ function readTestFile(inspector: Inspector, value: Json, findPlace: FindPlace): 
   if (!Object.hasOwn(file, "policy") && Object.hasOwn(file, "cases")) inspector.fault("/policy", "The cases need a `policy` to ask.");
   return {
     policy,
-    tools: readOptional(file, "tools", "", (list, at) => readTools(inspector, list, at, { strict: true })),
+    tools: readOptional(file, "tools", "", (list, at) => readTools(inspector, list, at, { strict: true, classify })),
     grant: readOptional(file, "grant", "", (grant, at) => readGrant(inspector, grant, at)) ?? {},
     session: readOptional(file, "session", "", (text, at) => inspector.readText(text, at, "`session`", MAX_TEST_TEXT_CHARACTERS)),
     cases,

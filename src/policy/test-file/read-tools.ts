@@ -27,7 +27,11 @@ export const TOOL_KEYS: readonly string[] = [
 
 export interface ReadToolsOptions {
   readonly strict: boolean;
+  /** Says class and risk of a definition that gives none of its own. */
+  readonly classify?: ClassifyListed | undefined;
 }
+
+export type ClassifyListed = (tool: { readonly value: Json }) => Pick<ToolFacts, "class" | "risk">;
 
 /** Facts by name, from a list of definitions. */
 export function readTools(
@@ -49,17 +53,18 @@ export function readTools(
   return tools;
 }
 
-function readTool(inspector: Inspector, value: Json, pointer: string, { strict }: ReadToolsOptions): ToolFacts | undefined {
+function readTool(inspector: Inspector, value: Json, pointer: string, { strict, classify }: ReadToolsOptions): ToolFacts | undefined {
   const tool = isJsonObject(value) && !strict ? value : inspector.readObject(value, pointer, "A tool", TOOL_KEYS, ["name"]);
   if (!tool) return undefined;
   const name = readOptional(tool, "name", pointer, (text, at) => inspector.readText(text, at, "`name`", MAX_NAME_CHARACTERS));
   const schema = readMember(tool, "inputSchema");
   const prepared = schema === undefined ? undefined : compileInputSchema(schema);
   if (name === undefined) return strict ? undefined : inspector.fault(`${pointer}/name`, "A tool needs a `name`.");
+  const said = classify?.({ value: tool });
   return {
     name,
-    class: readOptional(tool, "class", pointer, (word, at) => inspector.readChoice(word, at, TOOL_CLASSES)),
-    risk: readOptional(tool, "risk", pointer, (word, at) => inspector.readChoice(word, at, TOOL_RISKS)),
+    class: readOptional(tool, "class", pointer, (word, at) => inspector.readChoice(word, at, TOOL_CLASSES)) ?? said?.class,
+    risk: readOptional(tool, "risk", pointer, (word, at) => inspector.readChoice(word, at, TOOL_RISKS)) ?? said?.risk,
     annotations: readOptional(tool, "annotations", pointer, (member, at) => readAnnotations(inspector, member, at)),
     inputSchema: prepared && "schema" in prepared ? prepared.schema : undefined,
     ...(prepared && "unusable" in prepared ? { quarantined: true } : {}),

@@ -4,7 +4,7 @@
  * texts have some of it too. Pure; every pattern takes time in proportion to the text.
  */
 import { nameCodePoint } from "../kernel/reveal-text.ts";
-import { flagName } from "../mcp/names.ts";
+import { flagName } from "./names.ts";
 
 /** Kinds of findings and what each says, in words that go before the place. */
 export const FINDING_WORDS = {
