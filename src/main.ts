@@ -11,7 +11,11 @@ export async function main(argv: readonly string[]): Promise<void> {
       isTerminal: process.stderr.isTTY === true,
       out: (text) => void process.stdout.write(text),
       err: (text) => void process.stderr.write(text),
+      columns: process.stdout.columns,
+      hasColor: process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "",
+      ask: process.stdin.isTTY === true && process.stderr.isTTY === true ? askOnTerminal : undefined,
     },
+    program: [process.execPath, process.argv[1] ?? "sallyport"],
     startGateway: async (choice): Promise<StartedGateway> => {
       const { startApp } = await import("./app.ts");
       return await startApp({ ...choice, env: process.env });
@@ -35,4 +39,14 @@ export async function main(argv: readonly string[]): Promise<void> {
     },
   };
   process.exitCode = await runCli(argv, ports);
+}
+
+async function askOnTerminal(question: string): Promise<string> {
+  const { createInterface } = await import("node:readline/promises");
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await lines.question(question);
+  } finally {
+    lines.close();
+  }
 }

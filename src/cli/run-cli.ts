@@ -64,6 +64,8 @@ type AddCommand = (program: Command, context: CommandContext) => void;
 const COMMANDS: readonly (readonly [name: string, summary: string, load: () => Promise<AddCommand>])[] = [
   ["start", "run the gateway", async () => (await import("./start-command.ts")).addStartCommand],
   ["run", "wrap one stdio server for a local client", async () => (await import("./run-command.ts")).addRunCommand],
+  ["scan", "look at servers: their tools, risks and what has changed", async () => (await import("./scan-command.ts")).addScanCommand],
+  ["init", "put the gateway before the servers of your clients", async () => (await import("./init-command.ts")).addInitCommand],
   ["policy", "check, test, explain, import and suggest policies", async () => (await import("./policy-commands.ts")).addPolicyCommands],
   ["server", "servers, their pinned tools, and what differs", async () => (await import("./server-commands.ts")).addServerCommands],
   ["grant", "add, list, rotate, revoke and restore grants", async () => (await import("./grant-commands.ts")).addGrantCommands],
