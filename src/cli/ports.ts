@@ -66,6 +66,8 @@ export interface RunChoice {
   readonly args: readonly string[];
   /** False: the server may ask nothing of its client. */
   readonly asks?: boolean | undefined;
+  /** Names of our variables that the server gets. */
+  readonly passed?: readonly string[] | undefined;
   readonly log: Log;
 }
 

@@ -45,6 +45,7 @@ export function findCombinations(servers: readonly ServerReport[]): Combination[
       example: chooseExample(found),
       counts: { "private-data": found["private-data"].length, "untrusted-content": found["untrusted-content"].length, "way-out": found["way-out"].length },
       isOneServer,
+      level: LEGS.every((leg) => found[leg].some(({ weight }) => weight > 1)) ? "high" : "medium",
     });
   }
   return combinations;
@@ -88,7 +89,9 @@ function judgeLeg(leg: Leg, tool: ToolReport): LegEvidence | undefined {
   if (tool.class !== "read") return undefined;
   if (has("arbitrary_url")) return { reason: "reads any page it is given", weight: 4 };
   const noun = nouns.find((word) => STRANGERS.has(word));
-  return noun === undefined ? undefined : { reason: `reads what others wrote (\`${noun}\`)`, weight: 2 };
+  if (noun === undefined) return undefined;
+  // A word of the name says more than one of the description.
+  return { reason: `reads what others wrote (\`${noun}\`)`, weight: splitName(tool.name).some(({ text }) => text === noun) ? 2 : 1 };
 }
 
 /** Of the name, then those of the first words of the description. */

@@ -44,12 +44,12 @@ export function listFindings({ servers, ways, names, combinations }: FindingQues
     const message = rule === "names-other-tool" ? `${two} ${how}, though ${one} is another server's.` : `${one} and ${two}: ${how}.`;
     findings.push({ rule, level, server: tool.server, tool: tool.name, message: rule === "names-other-tool" ? `The text of ${one} names ${two}.` : message, at });
   }
-  for (const { group, example } of combinations) {
+  for (const { group, example, level } of combinations) {
     const { "private-data": secret, "untrusted-content": strange, "way-out": out } = example;
     const name = ({ server, tool, reason }: typeof secret): string => `\`${show(server)}\`'s \`${show(tool)}\` (${reason})`;
     const at = servers.find((server) => server.group === group && server.name === out.server)?.at;
     const message = `Private data, strangers' text and a way out together: ${name(secret)}, ${name(strange)}, ${name(out)}.`;
-    findings.push({ rule: "dangerous-combination", level: "high", server: out.server, tool: out.tool, message, at });
+    findings.push({ rule: "dangerous-combination", level, server: out.server, tool: out.tool, message, at });
   }
   return findings.sort((a, b) => RANK[a.level] - RANK[b.level]);
 }

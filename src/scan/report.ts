@@ -117,6 +117,8 @@ export interface Combination {
   readonly counts: Readonly<Record<Leg, number>>;
   /** Whether one server alone has all three. */
   readonly isOneServer: boolean;
+  /** `medium`: one of the three is said by a single word. */
+  readonly level: ToolRisk;
 }
 
 export interface ScanReport {

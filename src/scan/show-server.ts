@@ -21,7 +21,12 @@ export function isPlainArgument(argument: string, before: string | undefined): b
   if (SECRET_FLAG.test(argument) || FLAG.test(argument) || PACKAGE.test(argument)) return true;
   const assigned = /^(--?[A-Za-z][\w-]*)=(.*)$/s.exec(argument);
   if (assigned) return !SECRET_FLAG.test(assigned[1] as string) && isPlainArgument(assigned[2] as string, undefined);
-  return isPlainValue(argument);
+  return isPlainValue(argument) || isPlainPath(argument);
+}
+
+/** `node_modules/@scope/name/dist/index.js`: every part has to be plain by itself. */
+function isPlainPath(argument: string): boolean {
+  return argument.includes("/") && argument.split("/").every((part) => part === "" || /^\.{1,2}$/.test(part) || PACKAGE.test(part) || /^@[a-z-]+$/.test(part));
 }
 
 export function showCommand(command: string, args: readonly string[]): string {

@@ -48,6 +48,7 @@ export function readClientFile(source: ClientText): Result<{ readonly servers: r
   const { value, lineOf } = opened.value;
   const servers: ConfiguredServer[] = [];
   let hasKey = false;
+  let hasPlain = false;
   const take = (at: unknown, path: readonly (string | number)[], project: string | undefined): void => {
     const listed = listEntries(at);
     if (listed === undefined) return;
@@ -61,7 +62,9 @@ export function readClientFile(source: ClientText): Result<{ readonly servers: r
   for (const key of source.keys) {
     const star = key.indexOf("*");
     if (star < 0) {
-      if (!hasKey || source.keys.some((each) => each.includes("*"))) take(walk(value, key), key, undefined);
+      // Of several places where a client's servers may be, the first that is there counts.
+      if (!hasPlain) take(walk(value, key), key, undefined);
+      hasPlain = hasKey;
       continue;
     }
     const [head, tail] = [key.slice(0, star), key.slice(star + 1)];
