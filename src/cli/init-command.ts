@@ -50,10 +50,11 @@ export function addInitCommand(program: Command, context: CommandContext): void 
     .description(
       "Find the servers of this machine's clients, show their tools by risk, write a configuration with starter policies, and point the clients at the gateway.",
     )
-    .option("--client <name>", `only this client (${CLIENTS.map(({ id }) => id).join(", ")}); may be given again`, (name: string, before: readonly string[] = []) => [
-      ...before,
-      name,
-    ])
+    .option(
+      "--client <name>",
+      `only this client (${CLIENTS.map(({ id }) => id).join(", ")}); may be given again`,
+      (name: string, before: readonly string[] = []) => [...before, name],
+    )
     .option("--dir <dir>", "where sallyport.yaml and policies/ are written; left out: here")
     .option("--url <url>", "the gateway's address; left out: as sallyport.yaml says, else http://127.0.0.1:8420")
     .option("-d, --data <dir>", "data folder, which keeps what undoing needs; left out: the platform's")
@@ -102,7 +103,8 @@ async function init(context: CommandContext, flags: InitFlags): Promise<void> {
     asked.map(({ target }) => target),
     { hasYes, baseline: flags.dryRun ? undefined : baseline, timeoutMs: undefined },
   );
-  if (report.servers.length > 0) terminal.out(`${printReport(report, { columns: terminal.columns ?? 100, hasColor: terminal.hasColor === true })}\n`);
+  if (report.servers.length > 0)
+    terminal.out(`${printReport(report, { columns: terminal.columns ?? 100, hasColor: terminal.hasColor === true })}\n`);
   const reports = new Map(asked.flatMap(({ server }, at) => (report.servers[at] ? [[server, report.servers[at]]] : [])));
   const plan = planInit({
     files: found.files,
@@ -131,7 +133,8 @@ async function init(context: CommandContext, flags: InitFlags): Promise<void> {
 
 function readGatewayUrl(text: string): string {
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) throw new FailureError({ code: "usage", message: "The gateway's address has to be an http address." });
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new FailureError({ code: "usage", message: "The gateway's address has to be an http address." });
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
 }
 
@@ -197,18 +200,32 @@ function describePlan(plan: InitPlan, stuck: readonly PlannedEdit[], gatewayUrl:
     for (const edit of edits) {
       const { server, before, entry, how } = edit;
       lines.push(`  ${revealText(server.name)}`, `    - ${before}`);
-      if (stuck.includes(edit)) lines.push("    ! the file is written in a form that can't be edited entry by entry: put this there by hand");
+      if (stuck.includes(edit))
+        lines.push("    ! the file is written in a form that can't be edited entry by entry: put this there by hand");
       lines.push(`    + ${how === "http" ? revealText(printJson(entry)) : `sallyport run --policy … -- ${before}`}`);
     }
   }
   for (const { file, server, reason } of plan.left) lines.push(`${file}: \`${revealText(server)}\` is left alone: ${reason}`);
   if (plan.edits.length === 0) return `${[...lines, "There is nothing to write."].join("\n")}\n`;
+  const open = plan.servers.reduce((sum, { rulesToFillIn }) => sum + rulesToFillIn, 0);
   const isServed = plan.edits.some(({ how }) => how === "http");
-  lines.push("", `${plan.servers.length} starter ${plan.servers.length === 1 ? "policy" : "policies"} in ${path.join(path.dirname(configFile), "policies")}`);
+  lines.push(
+    "",
+    `${plan.servers.length} starter ${plan.servers.length === 1 ? "policy" : "policies"} in ${path.join(path.dirname(configFile), "policies")}`,
+  );
+  if (open > 0)
+    lines.push(
+      `  ${open} ${open === 1 ? "rule refuses" : "rules refuse"} every value until you fill ${open === 1 ? "it" : "them"} in: look for "fill in"`,
+    );
   if (isServed) {
-    lines.push(`The gateway's configuration in ${configFile}`, "", "To be set before the gateway starts, and for the clients where a token is theirs:");
+    lines.push(
+      `The gateway's configuration in ${configFile}`,
+      "",
+      "To be set before the gateway starts, and for the clients where a token is theirs:",
+    );
     for (const { name, where } of plan.secrets) lines.push(`  ${name}  (${where})`);
-    if (needsOwner(plan)) lines.push(`  ${OWNER_VARIABLE}  (new: the e-mail of who answers for the grants, since policies can ask a person)`);
+    if (needsOwner(plan))
+      lines.push(`  ${OWNER_VARIABLE}  (new: the e-mail of who answers for the grants, since policies can ask a person)`);
     lines.push("", `Then: sallyport start --config ${configFile}    (${gatewayUrl})`);
   }
   return `${lines.join("\n")}\n`;

@@ -14,8 +14,8 @@ import { loadOperators } from "../policy/operators/registry.ts";
 import { parsePolicy } from "../policy/parse.ts";
 import { printPolicy } from "../policy/print.ts";
 import { type Baseline, openFileBaseline, openFolderBaseline } from "../scan/baseline.ts";
-import { findClientFiles, openClientFile } from "../scan/clients/find-client-files.ts";
 import type { Client, Machine } from "../scan/clients/client.ts";
+import { findClientFiles, openClientFile } from "../scan/clients/find-client-files.ts";
 import { CLIENTS, findClient } from "../scan/clients/known-clients.ts";
 import { describeReport, printVisibleJson } from "../scan/describe-report.ts";
 import { FAIL_ON, type FailOn, judgeReport, readFailOn } from "../scan/fail-on.ts";
@@ -92,7 +92,8 @@ function parseFailOn(text: string): readonly FailOn[] {
 
 function parseTimeout(text: string): number {
   const seconds = Number(text);
-  if (!/^\d{1,4}$/.test(text) || seconds < 1 || seconds > MAX_TIMEOUT_SECONDS) throw new InvalidArgumentError("A whole number of seconds, 1 to 3600.");
+  if (!/^\d{1,4}$/.test(text) || seconds < 1 || seconds > MAX_TIMEOUT_SECONDS)
+    throw new InvalidArgumentError("A whole number of seconds, 1 to 3600.");
   return seconds;
 }
 
@@ -114,14 +115,19 @@ async function scan(context: CommandContext, what: readonly string[], isCommand:
   const targets = await listTargets(context, what, isCommand, flags, machine);
   if (targets.length === 0) {
     terminal.err("No server was found in any configuration of a known client: nothing was scanned.\n");
-    if (flags.json) terminal.out(`${printVisibleJson(describeReport({ atMs: Date.now(), servers: [], findings: [], combinations: [] }))}\n`);
+    if (flags.json)
+      terminal.out(`${printVisibleJson(describeReport({ atMs: Date.now(), servers: [], findings: [], combinations: [] }))}\n`);
     context.exit(EXIT_NO);
     return;
   }
   if (targets.length > MAX_TARGETS) throw usage(`These are more than ${MAX_TARGETS} servers.`);
   const hasYes = flags.run === true || (await askToRun(ports, targets));
   const baseline = await openBaseline(terminal.env, flags);
-  const report = await runScan(ports, targets, { hasYes, baseline, timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1_000 });
+  const report = await runScan(ports, targets, {
+    hasYes,
+    baseline,
+    timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1_000,
+  });
   const untold = await baseline.close();
   if (untold !== undefined) terminal.err(`${untold}\n`);
   if (flags.policy !== undefined) await writePolicy(ports, report, flags.policy);
@@ -145,7 +151,8 @@ async function listTargets(
   if (isCommand && what.length > 0) return [planCommand(what, flags.env ?? [], env)];
   if (what.length > 0) {
     const all: Target[] = [];
-    for (const one of what) all.push(...(/^https?:\/\//i.test(one) ? [planUrl(one, flags.header ?? [], env)] : unwrap(await readLists(one))));
+    for (const one of what)
+      all.push(...(/^https?:\/\//i.test(one) ? [planUrl(one, flags.header ?? [], env)] : unwrap(await readLists(one))));
     return all;
   }
   if (flags.config !== undefined) {
@@ -172,7 +179,8 @@ export function chooseClients(names: readonly string[] | undefined): readonly Cl
 
 async function readLists(one: string): ReturnType<typeof readToolLists> {
   if (!existsSync(one) && !/[\\/.]/.test(one)) throw usage(`\`${one}\` is no address, file or folder. A command is named after \`--\`.`);
-  if (existsSync(one) && statSync(one).isFile() && /\.(?:ya?ml|toml)$/i.test(one)) throw usage("A configuration of a client is scanned with `--config FILE`.");
+  if (existsSync(one) && statSync(one).isFile() && /\.(?:ya?ml|toml)$/i.test(one))
+    throw usage("A configuration of a client is scanned with `--config FILE`.");
   return await readToolLists(one);
 }
 
@@ -180,12 +188,25 @@ function planCommand([command = "", ...args]: readonly string[], names: readonly
   const variables: Record<string, string> = {};
   for (const name of names) {
     const value = env[name];
-    if (value === undefined) throw new FailureError({ code: "missing_variable", message: `The environment variable \`${name}\` is not set.` });
+    if (value === undefined)
+      throw new FailureError({ code: "missing_variable", message: `The environment variable \`${name}\` is not set.` });
     variables[name] = value;
   }
   const secrets = [...listHiddenArguments(args), ...listServerSecrets({ environment: variables })];
   const shown = showCommand(command, args);
-  return { kind: "command", name: "server", shown, secrets, group: "server", at: undefined, command, args, env: variables, cwd: undefined, from: "named" };
+  return {
+    kind: "command",
+    name: "server",
+    shown,
+    secrets,
+    group: "server",
+    at: undefined,
+    command,
+    args,
+    env: variables,
+    cwd: undefined,
+    from: "named",
+  };
 }
 
 function planUrl(url: string, given: readonly string[], env: Environment): Target {
@@ -195,7 +216,8 @@ function planUrl(url: string, given: readonly string[], env: Environment): Targe
     const [, name, value] = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s*:\s*(.*)$/s.exec(header) ?? [];
     if (name === undefined || value === undefined) throw usage("A header is written as `--header 'Name: value'`.");
     const read = expandReferences(value, env, false);
-    if (read.missing.length > 0) throw new FailureError({ code: "missing_variable", message: `The header \`${name}\` needs ${read.missing.join(", ")}.` });
+    if (read.missing.length > 0)
+      throw new FailureError({ code: "missing_variable", message: `The header \`${name}\` needs ${read.missing.join(", ")}.` });
     headers[name] = read.text;
   }
   const shown = showUrl(url);
@@ -225,7 +247,11 @@ interface RunScan {
   readonly timeoutMs: number | undefined;
 }
 
-export async function runScan({ terminal, version }: Ports, targets: readonly Target[], { hasYes, baseline, timeoutMs }: RunScan): Promise<ScanReport> {
+export async function runScan(
+  { terminal, version }: Ports,
+  targets: readonly Target[],
+  { hasYes, baseline, timeoutMs }: RunScan,
+): Promise<ScanReport> {
   const stopping = new AbortController();
   const stop = (): void => stopping.abort();
   process.once("SIGINT", stop);
@@ -239,7 +265,9 @@ export async function runScan({ terminal, version }: Ports, targets: readonly Ta
       signal: stopping.signal,
       hasYes,
       baseline,
-      onProgress: terminal.isTerminal ? (done, all) => terminal.err(done === all ? "\r\u001b[K" : `\r\u001b[Klooked at ${done} of ${all} servers`) : undefined,
+      onProgress: terminal.isTerminal
+        ? (done, all) => terminal.err(done === all ? "\r\u001b[K" : `\r\u001b[Klooked at ${done} of ${all} servers`)
+        : undefined,
     });
   } finally {
     process.removeListener("SIGINT", stop);
@@ -263,7 +291,8 @@ async function writePolicy({ terminal }: Ports, { servers }: ScanReport, file: s
 function tellEnd({ terminal }: Ports, report: ScanReport, hasYes: boolean, failOn: readonly FailOn[] | undefined): number {
   const waiting = report.servers.filter(({ state }) => state === "waiting").length;
   if (waiting > 0 && !hasYes) {
-    const why = terminal.ask === undefined ? "without a terminal nothing of a configuration is started unless `--run` says so" : "nobody agreed";
+    const why =
+      terminal.ask === undefined ? "without a terminal nothing of a configuration is started unless `--run` says so" : "nobody agreed";
     terminal.err(`Not started or asked: ${waiting} of ${report.servers.length} servers; ${why}.\n`);
   }
   if (failOn === undefined) {
@@ -271,7 +300,8 @@ function tellEnd({ terminal }: Ports, report: ScanReport, hasYes: boolean, failO
     return isBlind ? EXIT_NO : 0;
   }
   const { findings, unseen } = judgeReport(report, failOn);
-  if (findings.length > 0) terminal.err(`--fail-on ${failOn.join(",")}: ${findings.length} ${findings.length === 1 ? "finding" : "findings"}.\n`);
+  if (findings.length > 0)
+    terminal.err(`--fail-on ${failOn.join(",")}: ${findings.length} ${findings.length === 1 ? "finding" : "findings"}.\n`);
   if (unseen > 0) terminal.err(`--fail-on: ${unseen} ${unseen === 1 ? "server" : "servers"} could not be looked at, which is no pass.\n`);
   return findings.length > 0 || unseen > 0 ? EXIT_NO : 0;
 }

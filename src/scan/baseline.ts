@@ -68,7 +68,12 @@ export async function openFileBaseline(file: string, update: boolean): Promise<R
   const text = await readFile(file, "utf8").catch((error: unknown) =>
     (error as { readonly code?: unknown }).code === "ENOENT" ? undefined : null,
   );
-  const broken: Failure = { code: "invalid_document", message: "The baseline can't be read.", at: { file }, hint: "Name another file, or remove it to begin anew." };
+  const broken: Failure = {
+    code: "invalid_document",
+    message: "The baseline can't be read.",
+    at: { file },
+    hint: "Name another file, or remove it to begin anew.",
+  };
   if (text === null || (text?.length ?? 0) > MAX_BASELINE_BYTES) return fail(broken);
   const parsed = text === undefined ? undefined : parseStrictJson(text);
   if (parsed !== undefined && isJsonFault(parsed)) return fail(broken);

@@ -40,23 +40,43 @@ export function compareNames(tools: readonly NamedTool[]): NameFinding[] {
     told.add(key);
     findings.push({ rule, level, tool, other, how });
   };
-  pairUp(tools, ({ name }) => [name], (tool, other) => tell("shadowed-name", "medium", tool, other, "is the same name"));
-  pairUp(tools, ({ name }) => [splitName(name).map(({ text }) => text).join("")], (tool, other) => {
-    const isPlain = [tool, other].every(({ name }) => /^[\x20-\x7e]*$/.test(name));
-    if (tool.name !== other.name) {
-      const how = isPlain ? "differs in case and separators alone" : "differs in letters that look alike or can't be seen";
-      tell("look-alike-name", isPlain ? "medium" : "high", tool, other, how);
-    }
-  });
-  pairUp(tools, ({ name }) => listDeletions(name), (tool, other) => {
-    if (isNear(tool.name, other.name)) tell("look-alike-name", "medium", tool, other, "differs in one letter");
-  });
+  pairUp(
+    tools,
+    ({ name }) => [name],
+    (tool, other) => tell("shadowed-name", "medium", tool, other, "is the same name"),
+  );
+  pairUp(
+    tools,
+    ({ name }) => [
+      splitName(name)
+        .map(({ text }) => text)
+        .join(""),
+    ],
+    (tool, other) => {
+      const isPlain = [tool, other].every(({ name }) => /^[\x20-\x7e]*$/.test(name));
+      if (tool.name !== other.name) {
+        const how = isPlain ? "differs in case and separators alone" : "differs in letters that look alike or can't be seen";
+        tell("look-alike-name", isPlain ? "medium" : "high", tool, other, how);
+      }
+    },
+  );
+  pairUp(
+    tools,
+    ({ name }) => listDeletions(name),
+    (tool, other) => {
+      if (isNear(tool.name, other.name)) tell("look-alike-name", "medium", tool, other, "differs in one letter");
+    },
+  );
   findMentions(tools, (tool, other) => tell("names-other-tool", "medium", tool, other, "is named in its text"));
   return findings;
 }
 
 /** Acts on each tool and the first one of another server that shares a key with it. */
-function pairUp(tools: readonly NamedTool[], keysOf: (tool: NamedTool) => readonly string[], act: (tool: NamedTool, other: NamedTool) => void): void {
+function pairUp(
+  tools: readonly NamedTool[],
+  keysOf: (tool: NamedTool) => readonly string[],
+  act: (tool: NamedTool, other: NamedTool) => void,
+): void {
   const known = new Map<string, Map<string, NamedTool>>();
   for (const tool of tools) {
     for (const key of keysOf(tool)) {

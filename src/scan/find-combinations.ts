@@ -10,11 +10,13 @@ import type { Combination, Leg, LegTool, ServerReport, ToolReport } from "./repo
 const LEGS = ["private-data", "untrusted-content", "way-out"] as const satisfies readonly Leg[];
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/));
-const PRIVATE = words(`email emails mail mails inbox message messages conversation conversations file files directory folder document documents doc docs
+const PRIVATE =
+  words(`email emails mail mails inbox message messages conversation conversations file files directory folder document documents doc docs
   note notes contact contacts calendar event events customer customers user users employee employees account accounts database table tables record
   records memory graph entity entities secret secrets credential credentials env environment clipboard screenshot history transaction transactions
   invoice invoices repository repo drive attachment attachments chat chats dm dms`);
-const STRANGERS = words(`web url page pages website websites html browser internet search fetch crawl scrape news feed feeds rss issue issues comment comments
+const STRANGERS =
+  words(`web url page pages website websites html browser internet search fetch crawl scrape news feed feeds rss issue issues comment comments
   review reviews email emails mail mails inbox message messages ticket tickets tweet tweets post posts thread threads channel forum video transcript
   pull pr`);
 
@@ -43,7 +45,11 @@ export function findCombinations(servers: readonly ServerReport[]): Combination[
     combinations.push({
       group,
       example: chooseExample(found),
-      counts: { "private-data": found["private-data"].length, "untrusted-content": found["untrusted-content"].length, "way-out": found["way-out"].length },
+      counts: {
+        "private-data": found["private-data"].length,
+        "untrusted-content": found["untrusted-content"].length,
+        "way-out": found["way-out"].length,
+      },
       isOneServer,
       level: LEGS.every((leg) => found[leg].some(({ weight }) => weight > 1)) ? "high" : "medium",
     });
@@ -62,7 +68,11 @@ function chooseExample(found: Readonly<Record<Leg, readonly (LegTool & { readonl
   };
   // The rarest first, so that it is not left without a tool of its own.
   const chosen = Object.fromEntries([...LEGS].sort((a, b) => found[a].length - found[b].length).map((leg) => [leg, choose(leg)]));
-  return { "private-data": chosen["private-data"], "untrusted-content": chosen["untrusted-content"], "way-out": chosen["way-out"] } as Record<Leg, LegTool>;
+  return {
+    "private-data": chosen["private-data"],
+    "untrusted-content": chosen["untrusted-content"],
+    "way-out": chosen["way-out"],
+  } as Record<Leg, LegTool>;
 }
 
 function judgeLeg(leg: Leg, tool: ToolReport): LegEvidence | undefined {

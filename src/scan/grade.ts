@@ -57,8 +57,18 @@ export function gradeServer(question: GradeQuestion): Grade {
   count(tools.filter(({ risk }) => risk === "critical").length, COSTS.critical, "tool of critical risk", "tools of critical risk");
   count(tools.filter(({ risk }) => risk === "high").length, COSTS.high, "tool of high risk", "tools of high risk");
   count(having("annotation_conflict"), COSTS.conflict, "tool whose annotations contradict it", "tools whose annotations contradict them");
-  count(tools.filter(({ unusable }) => unusable !== undefined).length, COSTS.unusable, "definition that can't be used", "definitions that can't be used");
-  count(question.confused, COSTS.confused, "name or text that is mixed up with another server's", "names or texts that are mixed up with another server's");
+  count(
+    tools.filter(({ unusable }) => unusable !== undefined).length,
+    COSTS.unusable,
+    "definition that can't be used",
+    "definitions that can't be used",
+  );
+  count(
+    question.confused,
+    COSTS.confused,
+    "name or text that is mixed up with another server's",
+    "names or texts that are mixed up with another server's",
+  );
   const effects = new Set(drift?.tools.map(({ effect, kind }) => (kind === "changed" ? effect : "widens")));
   if (effects.has("widens") || effects.has("unclear")) take(WIDENED_POINTS, "definitions that changed or came since the last scan");
   else if (effects.size > 0) take(CHANGED_POINTS, "definitions that were reworded since the last scan");

@@ -23,7 +23,8 @@ export function listFindings({ servers, ways, names, combinations }: FindingQues
   servers.forEach((server, index) => {
     const tell = (rule: FindingRule, level: Finding["level"], message: string, tool?: string): void =>
       void findings.push({ rule, level, server: server.name, tool, message, at: server.at });
-    if (server.state === "failed" || server.state === "waiting") tell("not-looked-at", "low", `\`${show(server.name)}\`: ${server.reason ?? "nobody has agreed to start or ask it"}.`);
+    if (server.state === "failed" || server.state === "waiting")
+      tell("not-looked-at", "low", `\`${show(server.name)}\`: ${server.reason ?? "nobody has agreed to start or ask it"}.`);
     if (ways[index]?.isPlainHttp === true) tell("plain-http", "medium", `\`${show(server.name)}\` is reached without encryption.`);
     if (ways[index]?.hasNoCredential === true) tell("no-credential", "low", `\`${show(server.name)}\` answers without a credential.`);
     const twice = new Map<string, number>();
@@ -33,7 +34,12 @@ export function listFindings({ servers, ways, names, combinations }: FindingQues
     }
     for (const [name, times] of twice) if (times > 1) tell("listed-twice", "high", `\`${show(name)}\` is listed ${times} times.`, name);
     for (const { name, kind, effect } of server.drift?.tools ?? []) {
-      const words = kind === "new" ? "is new since the last scan" : kind === "gone" ? "is no longer listed" : `has changed since the last scan: ${effect}`;
+      const words =
+        kind === "new"
+          ? "is new since the last scan"
+          : kind === "gone"
+            ? "is no longer listed"
+            : `has changed since the last scan: ${effect}`;
       tell("drift", kind === "gone" || effect === "rewords" || effect === "narrows" ? "low" : "high", `\`${show(name)}\` ${words}.`, name);
     }
   });
@@ -42,7 +48,14 @@ export function listFindings({ servers, ways, names, combinations }: FindingQues
     const at = servers.find((server) => server.group === group && server.name === tool.server)?.at;
     const [one, two] = [`\`${show(tool.name)}\` of \`${show(tool.server)}\``, `\`${show(other.name)}\` of \`${show(other.server)}\``];
     const message = rule === "names-other-tool" ? `${two} ${how}, though ${one} is another server's.` : `${one} and ${two}: ${how}.`;
-    findings.push({ rule, level, server: tool.server, tool: tool.name, message: rule === "names-other-tool" ? `The text of ${one} names ${two}.` : message, at });
+    findings.push({
+      rule,
+      level,
+      server: tool.server,
+      tool: tool.name,
+      message: rule === "names-other-tool" ? `The text of ${one} names ${two}.` : message,
+      at,
+    });
   }
   for (const { group, example, level } of combinations) {
     const { "private-data": secret, "untrusted-content": strange, "way-out": out } = example;
@@ -65,7 +78,8 @@ function listOfTool(tool: ToolReport, tell: Tell): void {
   const said = noticed.slice(0, MAX_NOTICED).map(describeFinding).join("; ");
   if (has("hidden_text")) tell("hidden-text", "critical", `\`${shown}\` holds text that people do not see: ${said}.`, name);
   else if (has("addresses_model")) tell("addresses-model", "high", `\`${shown}\` speaks to the model: ${said}.`, name);
-  if (has("annotation_conflict")) tell("annotation-conflict", "medium", `\`${shown}\` is annotated as something that its words are not.`, name);
+  if (has("annotation_conflict"))
+    tell("annotation-conflict", "medium", `\`${shown}\` is annotated as something that its words are not.`, name);
   if (unusable !== undefined) tell("unusable-definition", "medium", `\`${shown}\` can't be used: ${show(unusable)}.`, name);
 }
 

@@ -57,7 +57,8 @@ export async function listTarget(target: Target, options: ListOptions): Promise<
   const mask = createMask(target.secrets);
   const telling: Log = { ...log, info: (_, words) => keep(words), warn: (_, words) => keep(words) };
   try {
-    const watched = target.kind === "url" ? openUrl(target, telling) : { server: openCommand(target, options, telling), answered: undefined };
+    const watched =
+      target.kind === "url" ? openUrl(target, telling) : { server: openCommand(target, options, telling), answered: undefined };
     try {
       const { clientInfo, nowMs, timeoutMs = SCAN_TIMEOUT_MS, signal } = options;
       const listing = await listServerTools({ upstream: watched.server, clientInfo, nowMs, timeoutMs, signal });
@@ -89,7 +90,8 @@ function describeListing({ verdict, introduction, tools }: ServerListing): Liste
 
 function describeLogin({ status, headers }: Answered): Listed {
   const how = /\bbearer\b/i.test(headers["www-authenticate"] ?? "") ? " (a bearer token, or a login by OAuth)" : "";
-  const reason = status === 401 ? `it wants a login${how}: give a credential with --header` : "its answer is that the credential may not do this";
+  const reason =
+    status === 401 ? `it wants a login${how}: give a credential with --header` : "its answer is that the credential may not do this";
   return { kind: "failed", needsLogin: status === 401, reason };
 }
 

@@ -22,7 +22,13 @@ export function planTarget(file: ClientFile, server: ConfiguredServer, env: Envi
   const bare = file.client?.bareVariables === true;
   const filled = fillIn(entry, env, bare);
   if (filled.missing.length > 0) {
-    return { ...known, kind: "none", shown: showEntry(entry), reason: `it needs ${[...new Set(filled.missing)].join(", ")}`, isDisabled: false };
+    return {
+      ...known,
+      kind: "none",
+      shown: showEntry(entry),
+      reason: `it needs ${[...new Set(filled.missing)].join(", ")}`,
+      isDisabled: false,
+    };
   }
   const { entry: ready, values } = filled;
   if (ready.kind === "command") {
@@ -31,7 +37,8 @@ export function planTarget(file: ClientFile, server: ConfiguredServer, env: Envi
     return { ...known, kind: "command", shown: showEntry(entry), secrets, command, args, env: variables, cwd, from: "listed" };
   }
   const { url, headers } = ready;
-  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) return { ...known, kind: "none", shown: "", reason: "its address is no http address", isDisabled: false };
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ""))
+    return { ...known, kind: "none", shown: "", reason: "its address is no http address", isDisabled: false };
   const secrets = [...values, ...listServerSecrets({ url, headers })];
   const sendsVariables = listTexts(entry).some((text) => hasReference(text, bare));
   return { ...known, kind: "url", shown: showUrl(url), secrets, url, headers, from: "listed", sendsVariables };

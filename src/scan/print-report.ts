@@ -44,10 +44,17 @@ function printServer(server: ServerReport, options: PrintOptions): string {
   const { name, shown, state, reason, revision, tools, grade } = server;
   const head = `${revealText(name)}${shown === "" ? "" : `  ${shown}`}`;
   if (state !== "listed") {
-    const words = state === "waiting" ? "not looked at: say yes, or `--run`, to start or ask it" : state === "disabled" ? "disabled in the client" : `not looked at: ${reason}`;
+    const words =
+      state === "waiting"
+        ? "not looked at: say yes, or `--run`, to start or ask it"
+        : state === "disabled"
+          ? "disabled in the client"
+          : `not looked at: ${reason}`;
     return wrapText(head, options.columns, "  ") + wrapText(words, options.columns, "  ", "  ");
   }
-  const classes = TOOL_CLASSES.map((word) => [tools.filter((tool) => tool.class === word).length, word] as const).filter(([count]) => count > 0);
+  const classes = TOOL_CLASSES.map((word) => [tools.filter((tool) => tool.class === word).length, word] as const).filter(
+    ([count]) => count > 0,
+  );
   const count = `${tools.length} ${tools.length === 1 ? "tool" : "tools"}`;
   const mix = classes.map(([many, word]) => `${many} ${word}`).join(", ");
   const facts = [
@@ -56,7 +63,10 @@ function printServer(server: ServerReport, options: PrintOptions): string {
     `about ${server.tokens.toLocaleString("en")} tokens of definitions`,
     revision ?? "",
   ];
-  const lines = [wrapText(head, options.columns, "  "), wrapText(facts.filter((fact) => fact !== "").join(" · "), options.columns, "  ", "  ")];
+  const lines = [
+    wrapText(head, options.columns, "  "),
+    wrapText(facts.filter((fact) => fact !== "").join(" · "), options.columns, "  ", "  "),
+  ];
   if (tools.length > 0) lines.push(printTools(tools, options));
   if (grade !== undefined && grade.deductions.length > 0) {
     const why = grade.deductions.map(({ points, reason: because }) => `−${points} ${because}`).join("; ");
@@ -78,7 +88,8 @@ function printTools(tools: readonly ToolReport[], { columns, hasColor }: PrintOp
     const [first = "", ...more] = wrapText(revealText(signals === "" ? "-" : signals), columns - indent.length, "").split("\n");
     lines.push(`${start}${risk}  ${first}\n`, ...more.filter((line) => line !== "").map((line) => `${indent}${line}\n`));
     if (tool.unusable !== undefined) lines.push(wrapText(`can't be used: ${revealText(tool.unusable)}`, columns, "      ", "    "));
-    for (const finding of tool.noticed.slice(0, MAX_NOTICED)) lines.push(wrapText(`noticed ${describeFinding(finding)}`, columns, "      ", "    "));
+    for (const finding of tool.noticed.slice(0, MAX_NOTICED))
+      lines.push(wrapText(`noticed ${describeFinding(finding)}`, columns, "      ", "    "));
     if (tool.noticed.length > MAX_NOTICED) lines.push(`    … and ${tool.noticed.length - MAX_NOTICED} more\n`);
   });
   return lines.join("");
@@ -95,7 +106,14 @@ function printDrift({ drift }: ServerReport, { columns }: PrintOptions): string 
   const lines = [`  drift since ${since}\n`];
   for (const { name, kind, effect, changes } of drift.tools.slice(0, MAX_TOLD_DRIFT)) {
     const places = changes.map(({ pointer, effect: does }) => `${pointer} ${does}`).join(", ");
-    lines.push(wrapText(`${revealText(name)}: ${kind === "changed" ? `changed, ${effect} (${revealText(places)})` : kind}`, columns, "      ", "    "));
+    lines.push(
+      wrapText(
+        `${revealText(name)}: ${kind === "changed" ? `changed, ${effect} (${revealText(places)})` : kind}`,
+        columns,
+        "      ",
+        "    ",
+      ),
+    );
   }
   if (drift.tools.length > MAX_TOLD_DRIFT) lines.push(`    … and ${drift.tools.length - MAX_TOLD_DRIFT} more\n`);
   return lines.join("");
@@ -121,7 +139,9 @@ function printFindings({ findings, servers }: ScanReport, { columns, hasColor }:
   const seen = servers.filter(({ state }) => state === "listed");
   const tools = seen.reduce((sum, server) => sum + server.tools.length, 0);
   const unseen = servers.filter(({ state }) => state === "failed" || state === "waiting").length;
-  lines.push(`${seen.length} ${seen.length === 1 ? "server" : "servers"}, ${tools} ${tools === 1 ? "tool" : "tools"}${unseen > 0 ? `, ${unseen} not looked at` : ""}\n`);
+  lines.push(
+    `${seen.length} ${seen.length === 1 ? "server" : "servers"}, ${tools} ${tools === 1 ? "tool" : "tools"}${unseen > 0 ? `, ${unseen} not looked at` : ""}\n`,
+  );
   return lines.join("");
 }
 

@@ -2,16 +2,22 @@
  * A report as SARIF 2.1.0, for pages that show findings beside code: one rule for each kind, one result for each finding
  * of medium level or worse, at the line of the configuration that names the server, where there is one.
  */
+
+import { hash } from "node:crypto";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { hash } from "node:crypto";
 import type { ToolRisk } from "../catalog/verdict.ts";
 import { revealText } from "../kernel/reveal-text.ts";
 import { FINDING_RULES, type Finding, type FindingRule, type ScanReport } from "./report.ts";
 import type { FilePlace } from "./target.ts";
 
 const SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
-const LEVELS: Readonly<Record<ToolRisk, "note" | "warning" | "error">> = { low: "note", medium: "warning", high: "error", critical: "error" };
+const LEVELS: Readonly<Record<ToolRisk, "note" | "warning" | "error">> = {
+  low: "note",
+  medium: "warning",
+  high: "error",
+  critical: "error",
+};
 /** From 0 to 10, as code hosts rank. */
 const SEVERITIES: Readonly<Record<ToolRisk, string>> = { low: "2.0", medium: "5.0", high: "7.5", critical: "9.5" };
 

@@ -55,5 +55,7 @@ export function toOwnReferences(text: string, bare: boolean): { readonly text: s
     write((one ?? two ?? three) as string, fallback),
   );
   const all = bare ? braced.replace(BARE, (_, name: string) => write(name, undefined)) : braced;
-  return { text: all.replaceAll("${", "$${").replaceAll("\u0000", "${").replaceAll("\u0001", "}"), names };
+  // A dollar sign in a replacement would be read as a pattern.
+  const escaped = all.replaceAll("${", () => "$${").replaceAll("\u0000", () => "${");
+  return { text: escaped.replaceAll("\u0001", "}"), names };
 }

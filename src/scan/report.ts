@@ -2,8 +2,9 @@
  * What a scan found, as plain values: servers with their tools, findings, combinations. Texts of strangers in it are as
  * they came; whoever prints them shows what can't be seen.
  */
-import type { SuggestedPolicy } from "../catalog/suggest-policy.ts";
+
 import type { Signal } from "../catalog/signals.ts";
+import type { SuggestedPolicy } from "../catalog/suggest-policy.ts";
 import type { Confidence, ToolRisk } from "../catalog/verdict.ts";
 import type { ToolClass } from "../policy/decision.ts";
 import type { Effect } from "../policy/schema/effect.ts";

@@ -3,16 +3,16 @@
  * told and holds up no other; one that somebody has to agree to first is told as waiting.
  */
 import { joinSuggestions, suggestForTool } from "../catalog/suggest-policy.ts";
-import { isJsonObject } from "../kernel/json.ts";
 import { parseIp, specialRangeOf } from "../kernel/ip.ts";
+import { isJsonObject } from "../kernel/json.ts";
 import type { ToolDefinition } from "../upstream/definition.ts";
 import { type Baseline, compareWithBaseline } from "./baseline.ts";
 import { compareNames } from "./compare-names.ts";
 import { findCombinations } from "./find-combinations.ts";
+import { gradeServer } from "./grade.ts";
 import { listFindings } from "./list-findings.ts";
 import { type Listed, type ListOptions, listTarget } from "./list-target.ts";
 import { lookAtTool } from "./look-at-tool.ts";
-import { gradeServer } from "./grade.ts";
 import type { ScanReport, ServerDrift, ServerReport, ToolReport } from "./report.ts";
 import { needsYes, type Target } from "./target.ts";
 
@@ -67,9 +67,9 @@ function judge(looked: readonly Looked[], atMs: number): ScanReport {
   const combinations = findCombinations(servers);
   const byGroup = Map.groupBy(servers, ({ group }) => group);
   const names = [...byGroup].flatMap(([, members]) =>
-    compareNames(members.flatMap(({ name, tools }) => tools.map((tool) => ({ server: name, name: tool.name, description: tool.description })))).map(
-      (finding) => ({ group: members[0]?.group ?? "", finding }),
-    ),
+    compareNames(
+      members.flatMap(({ name, tools }) => tools.map((tool) => ({ server: name, name: tool.name, description: tool.description }))),
+    ).map((finding) => ({ group: members[0]?.group ?? "", finding })),
   );
   const graded = servers.map((server, at): ServerReport => {
     const { target, listed } = looked[at] as Looked;
@@ -82,7 +82,9 @@ function judge(looked: readonly Looked[], atMs: number): ScanReport {
     const hasCombination = findCombinations([server]).length > 0;
     return { ...server, grade: gradeServer({ tools, tokens, drift, confused, hasCombination, ...judgeWay(target) }) };
   });
-  const ways = looked.map(({ target, listed }) => (listed?.kind === "listed" ? judgeWay(target) : { isPlainHttp: false, hasNoCredential: false }));
+  const ways = looked.map(({ target, listed }) =>
+    listed?.kind === "listed" ? judgeWay(target) : { isPlainHttp: false, hasNoCredential: false },
+  );
   const findings = listFindings({ servers: graded, ways, names, combinations });
   return { atMs, servers: graded, findings, combinations };
 }
@@ -120,7 +122,11 @@ function judgeWay(target: Target): Way {
   if (target.kind !== "url") return { isPlainHttp: false, hasNoCredential: false };
   const { hostname, protocol, search, username } = new URL(target.url);
   const ip = parseIp(hostname.replace(/^\[|\]$/g, ""));
-  const isNear = ip === undefined ? /^(?:.+\.)?localhost\.?$|\.(?:local|internal|lan)\.?$|^[^.]+$/i.test(hostname) : specialRangeOf(ip) !== undefined;
+  const isNear =
+    ip === undefined ? /^(?:.+\.)?localhost\.?$|\.(?:local|internal|lan)\.?$|^[^.]+$/i.test(hostname) : specialRangeOf(ip) !== undefined;
   if (isNear) return { isPlainHttp: false, hasNoCredential: false };
-  return { isPlainHttp: protocol === "http:", hasNoCredential: Object.keys(target.headers).length === 0 && search === "" && username === "" };
+  return {
+    isPlainHttp: protocol === "http:",
+    hasNoCredential: Object.keys(target.headers).length === 0 && search === "" && username === "",
+  };
 }

@@ -8,7 +8,8 @@ import { revealText } from "../kernel/reveal-text.ts";
 const SECRET_FLAG = /^--?[\w-]*(?:auth|bearer|cookie|credential|header|key|pass|pwd|secret|session|sig|token)[\w-]*$/i;
 const FLAG = /^--?[A-Za-z][A-Za-z-]{0,40}$/;
 /** A package, with its version. */
-const PACKAGE = /^(?:@[a-z][a-z0-9-]{0,40}\/)?[a-z]+\d{0,4}[a-z]*(?:[-_.](?:[a-z]+\d{0,4}[a-z]*|\d{1,4}))*(?:@(?:latest|next|\d+(?:\.\d+){0,2}))?$/;
+const PACKAGE =
+  /^(?:@[a-z][a-z0-9-]{0,40}\/)?[a-z]+\d{0,4}[a-z]*(?:[-_.](?:[a-z]+\d{0,4}[a-z]*|\d{1,4}))*(?:@(?:latest|next|\d+(?:\.\d+){0,2}))?$/;
 const TOKEN = /^(?:sk|pk|rk|ghp|gho|ghs|ghu|glpat|xox[a-z]|shpat|hf|eyJ|AKIA|sp[ga])[-_A-Za-z0-9]{6,}|^Bearer /;
 const MAX_SHOWN_ARGUMENTS = 12;
 const MAX_SHOWN_CHARACTERS = 120;
@@ -26,11 +27,16 @@ export function isPlainArgument(argument: string, before: string | undefined): b
 
 /** `node_modules/@scope/name/dist/index.js`: every part has to be plain by itself. */
 function isPlainPath(argument: string): boolean {
-  return argument.includes("/") && argument.split("/").every((part) => part === "" || /^\.{1,2}$/.test(part) || PACKAGE.test(part) || /^@[a-z-]+$/.test(part));
+  return (
+    argument.includes("/") &&
+    argument.split("/").every((part) => part === "" || /^\.{1,2}$/.test(part) || PACKAGE.test(part) || /^@[a-z-]+$/.test(part))
+  );
 }
 
 export function showCommand(command: string, args: readonly string[]): string {
-  const shown = args.slice(0, MAX_SHOWN_ARGUMENTS).map((argument, index) => (isPlainArgument(argument, args[index - 1]) ? argument : LEFT_OUT));
+  const shown = args
+    .slice(0, MAX_SHOWN_ARGUMENTS)
+    .map((argument, index) => (isPlainArgument(argument, args[index - 1]) ? argument : LEFT_OUT));
   if (args.length > MAX_SHOWN_ARGUMENTS) shown.push(LEFT_OUT);
   return revealText([isPlainArgument(command, undefined) ? command : LEFT_OUT, ...shown].join(" "));
 }

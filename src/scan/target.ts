@@ -55,5 +55,7 @@ export type Target = UrlTarget | CommandTarget | ListTarget | NoTarget;
 
 /** Whether somebody has to agree before it is asked. */
 export function needsYes(target: Target): boolean {
-  return (target.kind === "command" && target.from === "listed") || (target.kind === "url" && target.from === "listed" && target.sendsVariables);
+  return (
+    (target.kind === "command" && target.from === "listed") || (target.kind === "url" && target.from === "listed" && target.sendsVariables)
+  );
 }

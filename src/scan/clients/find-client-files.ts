@@ -49,7 +49,15 @@ export async function findClientFiles(machine: Machine, clients: readonly Client
       const parsed = readClientFile({ text: read.text, file: shown, format: client.format, keys: client.keys });
       if (!parsed.ok) failures.push(...parsed.failures);
       else if (parsed.value.hasKey) {
-        files.push({ client, shown, file: path.resolve(file), format: client.format, text: read.text, isProjects, servers: parsed.value.servers });
+        files.push({
+          client,
+          shown,
+          file: path.resolve(file),
+          format: client.format,
+          text: read.text,
+          isProjects,
+          servers: parsed.value.servers,
+        });
       }
     }
   }

@@ -66,7 +66,9 @@ function readCommand(object: JsonObject, given: Json): ServerEntry {
 function readUrl(object: JsonObject, url: string): ServerEntry {
   const options = readMember(object, "requestOptions");
   const headers = readTexts(
-    readMember(object, "headers") ?? readMember(object, "http_headers") ?? (isJsonObject(options) ? readMember(options, "headers") : undefined),
+    readMember(object, "headers") ??
+      readMember(object, "http_headers") ??
+      (isJsonObject(options) ? readMember(options, "headers") : undefined),
   );
   const named = readTexts(readMember(object, "env_http_headers"));
   if (headers === undefined || named === undefined) return unreadable("its headers are no texts");
@@ -86,7 +88,8 @@ function readTexts(value: Json | undefined): Record<string, string> | undefined 
   for (const name of names) {
     const text = value[name];
     if (typeof text === "string") texts[name] = text;
-    else if (typeof text === "boolean" || (typeof text === "object" && text !== null && !isJsonList(text) && !isJsonObject(text))) texts[name] = String(text);
+    else if (typeof text === "boolean" || (typeof text === "object" && text !== null && !isJsonList(text) && !isJsonObject(text)))
+      texts[name] = String(text);
     else return undefined;
   }
   return texts;

@@ -2,9 +2,9 @@
  * One entry of a JSON file with comments put in another's place, key by key: comments, order and indentation of the rest
  * stay as they are. What was written is read again; undefined where it is not exactly what was meant. Pure.
  */
-import { applyEdits, type FormattingOptions, modify, parse, type ParseError } from "jsonc-parser";
-import { isJsonObject, type Json, type JsonObject, toJson } from "../../kernel/json.ts";
+import { applyEdits, type Edit, findNodeAtLocation, modify, type ParseError, parse, parseTree } from "jsonc-parser";
 import { printCanonicalJson } from "../../kernel/canonical-json.ts";
+import { isJsonObject, type Json, type JsonObject, toJson } from "../../kernel/json.ts";
 
 /** Keys that say how a server is reached; the others of an entry are the user's and stay. */
 export const REACH_KEYS: ReadonlySet<string> = new Set(
@@ -19,14 +19,17 @@ export function editJsonEntry(text: string, path: readonly (string | number)[], 
   const was = readValue(before);
   const old = at(was, path);
   if (!isJsonObject(old)) return undefined;
-  const formattingOptions = guessFormat(before);
+  const layout = readLayout(before, path);
   let edited = before;
-  for (const key of Object.keys(old)) {
-    if (!REACH_KEYS.has(key) || Object.hasOwn(entry, key)) continue;
-    edited = applyEdits(edited, modify(edited, [...path, key], undefined, { formattingOptions }));
-  }
+  // First what comes, behind what is there, then what goes: so nothing that stays is moved or spelled anew.
   for (const [key, value] of Object.entries(entry)) {
-    edited = applyEdits(edited, modify(edited, [...path, key], value, { formattingOptions }));
+    edited = applyEdits(
+      edited,
+      modify(edited, [...path, key], value, {}).map((edit) => layOut(edit, key, value, layout)),
+    );
+  }
+  for (const key of Object.keys(old)) {
+    if (REACH_KEYS.has(key) && !Object.hasOwn(entry, key)) edited = removeMember(edited, [...path, key]);
   }
   const meant = { ...Object.fromEntries(Object.entries(old).filter(([key]) => !REACH_KEYS.has(key))), ...entry };
   const is = readValue(edited);
@@ -60,8 +63,41 @@ export function isSame(left: Json, right: Json): boolean {
   return printCanonicalJson(left) === printCanonicalJson(right);
 }
 
-function guessFormat(text: string): FormattingOptions {
-  const indent = /\n([ \t]+)\S/.exec(text)?.[1] ?? "  ";
-  const eol = text.includes("\r\n") ? "\r\n" : "\n";
-  return indent.startsWith("\t") ? { insertSpaces: false, tabSize: 4, eol } : { insertSpaces: true, tabSize: indent.length, eol };
+/** Takes the member with what stands between it and the next, so that the next one stands where it stood. */
+function removeMember(text: string, path: readonly (string | number)[]): string {
+  const tree = parseTree(text, [], { allowTrailingComma: true });
+  const member = tree && findNodeAtLocation(tree, [...path])?.parent;
+  const siblings = member?.parent?.children;
+  if (!member || !siblings) return text;
+  const at = siblings.indexOf(member);
+  const [before, after] = [siblings[at - 1], siblings[at + 1]];
+  if (after !== undefined) return text.slice(0, member.offset) + text.slice(after.offset);
+  const start = before === undefined ? member.offset : before.offset + before.length;
+  return text.slice(0, start) + text.slice(member.offset + member.length);
+}
+
+/** How the entry is written; undefined: on one line, and there it stays. */
+interface Layout {
+  readonly indent: string;
+  readonly unit: string;
+  readonly eol: string;
+}
+
+function readLayout(text: string, path: readonly (string | number)[]): Layout | undefined {
+  const tree = parseTree(text, [], { allowTrailingComma: true });
+  const node = tree && findNodeAtLocation(tree, [...path]);
+  const first = node?.children?.[0];
+  if (!node || !first || !text.slice(node.offset, node.offset + node.length).includes("\n")) return undefined;
+  const indent = /[ \t]*$/.exec(text.slice(0, first.offset))?.[0] ?? "";
+  const unit = indent.startsWith("\t") ? "\t" : "  ";
+  return { indent, unit, eol: text.includes("\r\n") ? "\r\n" : "\n" };
+}
+
+function layOut(edit: Edit, key: string, value: Json, layout: Layout | undefined): Edit {
+  if (layout === undefined) return edit;
+  const { indent, unit, eol } = layout;
+  const printed = JSON.stringify(value, null, unit).replaceAll("\n", `${eol}${indent}`);
+  // A new member comes behind a comma; one that is there gets another value.
+  if (edit.content.startsWith(",")) return { ...edit, content: `,${eol}${indent}${JSON.stringify(key)}: ${printed}` };
+  return edit.length > 0 ? { ...edit, content: printed } : edit;
 }

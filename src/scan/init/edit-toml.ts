@@ -16,7 +16,10 @@ export function editTomlEntry(text: string, path: readonly (string | number)[], 
   const start = lines.findIndex((line) => readTableHeader(line)?.join("\0") === path.join("\0"));
   const was = readToml(text);
   if (start < 0 || was === undefined) return undefined;
-  const kept: string[] = [...lines.slice(0, start + 1), ...Object.entries(entry).map(([key, value]) => `${key} = ${printTomlValue(value)}`)];
+  const kept: string[] = [
+    ...lines.slice(0, start + 1),
+    ...Object.entries(entry).map(([key, value]) => `${key} = ${printTomlValue(value)}`),
+  ];
   let isDropping = false;
   let inEntry = true;
   for (let at = start + 1; at < lines.length; ) {
@@ -40,7 +43,8 @@ export function editTomlEntry(text: string, path: readonly (string | number)[], 
     if (count === undefined) return undefined;
     const name = key?.[1] ?? key?.[2] ?? key?.[3] ?? "";
     const isOwn = inEntry && key !== null && REACH_KEYS.has(name) && readOwnTable(kept) === path.length;
-    if (!isDropping && !isOwn) kept.push(...lines.slice(at, at + count));
+    // Comments and empty lines are the user's wherever they stand.
+    if (key === null || (!isDropping && !isOwn)) kept.push(...lines.slice(at, at + count));
     at += count;
   }
   const edited = kept.join(eol);

@@ -88,7 +88,11 @@ async function undo(journal: string): Promise<Result<readonly string[]>> {
       failures.push({ code: "conflict", message: "The file has been changed since; nothing was undone.", at: { file: step.file }, hint });
     }
     if (step.backup !== undefined && !isDone && (await readDigest(step.backup)) !== step.before) {
-      failures.push({ code: "conflict", message: "The copy of what stood there is gone or changed; nothing was undone.", at: { file: step.backup } });
+      failures.push({
+        code: "conflict",
+        message: "The copy of what stood there is gone or changed; nothing was undone.",
+        at: { file: step.backup },
+      });
     }
     expected.set(step.file, step.before);
   }

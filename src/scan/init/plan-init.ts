@@ -37,6 +37,7 @@ export interface PlannedServer {
   readonly name: string;
   readonly policyFile: string;
   readonly policy: SuggestedPolicy;
+  readonly rulesToFillIn: number;
   /** Undefined: `sallyport run` wraps it, and the gateway does not know it. */
   readonly upstream: JsonObject | undefined;
   readonly network: JsonObject | undefined;
@@ -77,7 +78,9 @@ export function planInit(question: InitQuestion): InitPlan {
   const grants = new Map<string, PlannedGrant & { servers: string[] }>();
   const edits: PlannedEdit[] = [];
   const left: { file: string; server: string; reason: string }[] = [];
-  for (const file of files) {
+  // What the gateway serves has the first choice of names.
+  const ordered = [...files].sort((a, b) => Number(b.client?.remote !== undefined) - Number(a.client?.remote !== undefined));
+  for (const file of ordered) {
     for (const server of file.servers) {
       const reason = findObstacle(file, server, reports.get(server), gatewayUrl);
       if (reason !== undefined) {
@@ -86,12 +89,14 @@ export function planInit(question: InitQuestion): InitPlan {
       }
       const { client } = file;
       const entry = server.entry as Exclude<ServerEntry, { kind: "unreadable" }>;
-      const policy = reports.get(server)?.suggestedPolicy as SuggestedPolicy;
+      const report = reports.get(server);
+      const policy = report?.suggestedPolicy as SuggestedPolicy;
+      const rulesToFillIn = report?.rulesToFillIn ?? 0;
       const before = entry.kind === "command" ? showCommand(entry.command, entry.args) : showUrl(entry.url);
       const isHttp = client?.remote !== undefined;
       const key = printJson(toJson([isHttp, entry, file.client?.bareVariables === true]));
       const known = [...servers.values()].find((each) => each.key === key && each.name.startsWith(slug(server.name)));
-      const name = known?.name ?? chooseName(slug(server.name), question, servers);
+      const name = known?.name ?? chooseName(slug(server.name), isHttp ? undefined : client?.id, question, servers);
       if (known === undefined) {
         const place: HidingPlace = {
           names,
@@ -100,7 +105,15 @@ export function planInit(question: InitQuestion): InitPlan {
           of: `of \`${server.name}\` in ${file.shown}`,
         };
         const upstream = isHttp ? describeUpstream(entry, place, question) : undefined;
-        servers.set(name, { name, key, policyFile: path.join(POLICY_FOLDER, `${name}.json`), policy, upstream, network: isHttp ? describeNetwork(entry) : undefined });
+        servers.set(name, {
+          name,
+          key,
+          policyFile: path.join(POLICY_FOLDER, `${name}.json`),
+          policy,
+          rulesToFillIn,
+          upstream,
+          network: isHttp ? describeNetwork(entry) : undefined,
+        });
       }
       if (client?.remote !== undefined) {
         const grant = grants.get(client.id) ?? createGrant(client.id, question, names);
@@ -109,7 +122,13 @@ export function planInit(question: InitQuestion): InitPlan {
         const url = `${gatewayUrl}/mcp/${name}`;
         edits.push({ file, server, entry: client.remote({ url, tokenVariable: grant.token }) as JsonObject, before, how: "http" });
       } else if (client !== undefined && entry.kind === "command") {
-        edits.push({ file, server, entry: wrapCommand(client.command, entry, name, path.join(folder, POLICY_FOLDER, `${name}.json`), program), before, how: "run" });
+        edits.push({
+          file,
+          server,
+          entry: wrapCommand(client.command, entry, name, path.join(folder, POLICY_FOLDER, `${name}.json`), program),
+          before,
+          how: "run",
+        });
       }
     }
   }
@@ -117,14 +136,20 @@ export function planInit(question: InitQuestion): InitPlan {
 }
 
 /** Why an entry is left as it is. */
-function findObstacle(file: ClientFile, server: ConfiguredServer, report: ServerReport | undefined, gatewayUrl: string): string | undefined {
+function findObstacle(
+  file: ClientFile,
+  server: ConfiguredServer,
+  report: ServerReport | undefined,
+  gatewayUrl: string,
+): string | undefined {
   const { entry, isDisabled } = server;
   if (entry.kind === "unreadable") return entry.reason;
   if (isDisabled) return "it is disabled";
   if (isBehindGateway(entry, gatewayUrl)) return "it is behind a gateway already";
   if (file.format === "yaml") return "YAML files are not edited: put the entry there by hand";
   if (file.client === undefined) return "nobody knows which client the file is of";
-  if (file.client.remote === undefined && entry.kind === "url") return `${file.client.title} can't take a token from the environment, and none is written into files`;
+  if (file.client.remote === undefined && entry.kind === "url")
+    return `${file.client.title} can't take a token from the environment, and none is written into files`;
   if (report === undefined || report.state !== "listed") return report?.reason ?? "it was not looked at";
   return undefined;
 }
@@ -145,9 +170,15 @@ function createGrant(client: string, { taken, identity }: InitQuestion, names: S
   return { label, identity, token, servers: [] };
 }
 
-function chooseName(wanted: string, { taken, hasPolicy }: InitQuestion, servers: ReadonlyMap<string, unknown>): string {
+/** `more` makes a name that is taken another one, before numbers do. */
+function chooseName(
+  wanted: string,
+  more: string | undefined,
+  { taken, hasPolicy }: InitQuestion,
+  servers: ReadonlyMap<string, unknown>,
+): string {
   for (let count = 1; ; count++) {
-    const end = count === 1 ? "" : `-${count}`;
+    const end = count === 1 ? "" : count === 2 && more !== undefined ? `-${more}` : `-${count}`;
     const name = `${wanted.slice(0, MAX_NAME - end.length)}${end}`;
     if (!servers.has(name) && !taken.servers.has(name) && !hasPolicy(path.join(POLICY_FOLDER, `${name}.json`))) return name;
   }

@@ -3,8 +3,8 @@
  * variable that somebody sets before the gateway starts. Keeps values only to give equal ones one name; never prints one.
  */
 import { isPlainValue } from "../../config/plain-value.ts";
-import { isPlainArgument } from "../show-server.ts";
 import { hasReference, toOwnReferences } from "../references.ts";
+import { isPlainArgument } from "../show-server.ts";
 
 export interface NamedSecret {
   readonly name: string;
@@ -48,7 +48,10 @@ export class SecretNames {
 }
 
 function toVariable(text: string): string {
-  const name = text.replace(/[^A-Za-z0-9]+/g, "_").replace(/^_+|_+$/g, "").toUpperCase();
+  const name = text
+    .replace(/[^A-Za-z0-9]+/g, "_")
+    .replace(/^_+|_+$/g, "")
+    .toUpperCase();
   return (/^[A-Z_]/.test(name) ? name : `V_${name}`).slice(0, 100);
 }
 
@@ -76,7 +79,8 @@ export function hideValue(name: string, value: string, place: HidingPlace): stri
   }
   if (isPlainValue(value) && !SECRET_NAME.test(name)) return value;
   const scheme = SCHEME.exec(value);
-  if (scheme) return `${scheme[1]} ${names.hide(scheme[2] as string, /^authorization$/i.test(name) ? `${prefix}_TOKEN` : name, prefix, where)}`;
+  if (scheme)
+    return `${scheme[1]} ${names.hide(scheme[2] as string, /^authorization$/i.test(name) ? `${prefix}_TOKEN` : name, prefix, where)}`;
   return names.hide(value, /^authorization$/i.test(name) ? `${prefix}_AUTHORIZATION` : name, prefix, where);
 }
 
@@ -94,7 +98,9 @@ export function hideArguments(args: readonly string[], place: HidingPlace): stri
     } else if (isPlainArgument(argument, args[index - 1])) return argument;
     const assigned = /^(--?[A-Za-z][\w-]*=)(.+)$/s.exec(argument);
     const wanted = `${prefix}_ARG_${index + 1}`;
-    return assigned ? `${assigned[1]}${names.hide(assigned[2] as string, wanted, prefix, where)}` : names.hide(argument, wanted, prefix, where);
+    return assigned
+      ? `${assigned[1]}${names.hide(assigned[2] as string, wanted, prefix, where)}`
+      : names.hide(argument, wanted, prefix, where);
   });
 }
 
@@ -108,6 +114,8 @@ export function hideAddress(address: string, shown: string, place: HidingPlace):
   if (url === null || path.includes("…") || url.username !== "" || url.password !== "" || url.hash !== "") {
     return names.hide(address, `${prefix}_URL`, prefix, where);
   }
-  const pairs = [...url.searchParams].map(([key, value]) => `${encodeURIComponent(key)}=${names.hide(encodeURIComponent(value), `${prefix}_${key}`, prefix, where)}`);
+  const pairs = [...url.searchParams].map(
+    ([key, value]) => `${encodeURIComponent(key)}=${names.hide(encodeURIComponent(value), `${prefix}_${key}`, prefix, where)}`,
+  );
   return `${url.origin}${url.pathname}${pairs.length === 0 ? "" : `?${pairs.join("&")}`}`;
 }

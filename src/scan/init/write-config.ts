@@ -15,7 +15,12 @@ export function readTakenNames(text: string | undefined, file: string): Result<T
   if (text === undefined) return succeed({ servers: new Set(), grants: new Set(), listen: undefined });
   const document = parseDocument(text);
   if (document.errors.length > 0 || !isMap(document.contents)) {
-    return fail({ code: "invalid_yaml", message: "The configuration that is there can't be read.", at: { file }, hint: "Name another folder with `--dir`." });
+    return fail({
+      code: "invalid_yaml",
+      message: "The configuration that is there can't be read.",
+      at: { file },
+      hint: "Name another folder with `--dir`.",
+    });
   }
   const value = toJson(document.toJS({ maxAliasCount: 100 }));
   const keys = (name: string): ReadonlySet<string> => {
@@ -46,7 +51,9 @@ export function printConfig(plan: InitPlan, existing: string | undefined): strin
     put(["servers", name], { upstream, ...(network === undefined ? {} : { network }) });
     put(["policies", name], { server: name, file: `./${policyFile.replaceAll("\\", "/")}` });
   }
-  const asking = new Set(servers.filter(({ policy }) => Object.values(policy.tools).some(({ action }) => action !== undefined)).map(({ name }) => name));
+  const asking = new Set(
+    servers.filter(({ policy }) => Object.values(policy.tools).some(({ action }) => action !== undefined)).map(({ name }) => name),
+  );
   for (const { label, identity, token, servers: names } of plan.grants) {
     const owner = names.some((name) => asking.has(name)) ? { owner: `\${${OWNER_VARIABLE}}` } : {};
     put(["grants", label], { servers: Object.fromEntries(names.map((name) => [name, name])), identity, ...owner, token: `\${${token}}` });
@@ -57,5 +64,8 @@ export function printConfig(plan: InitPlan, existing: string | undefined): strin
 /** Whether somebody has to be named who answers for the grants. */
 export function needsOwner({ servers, grants }: InitPlan): boolean {
   const names = new Set(grants.flatMap((grant) => grant.servers));
-  return servers.some(({ name, upstream, policy }) => upstream !== undefined && names.has(name) && Object.values(policy.tools).some(({ action }) => action !== undefined));
+  return servers.some(
+    ({ name, upstream, policy }) =>
+      upstream !== undefined && names.has(name) && Object.values(policy.tools).some(({ action }) => action !== undefined),
+  );
 }
