@@ -66,8 +66,8 @@ export async function listTarget(target: Target, options: ListOptions): Promise<
       const failure = listing.failures[0];
       const refused = watched.answered?.();
       if (refused?.status === 401 || refused?.status === 403) return describeLogin(refused);
-      const words = mask([failure?.message ?? "it can't be listed", ...said.map((line) => line.trim())].join("; "));
-      return { kind: "failed", needsLogin: false, reason: words.slice(0, MAX_TOLD_CHARACTERS) };
+      const words = [failure?.message ?? "it can't be listed", ...said.map(omitGatewayWords)].filter((line) => line !== "");
+      return { kind: "failed", needsLogin: false, reason: mask(words.join("; ")).slice(0, MAX_TOLD_CHARACTERS) };
     } finally {
       await watched.server.close();
     }
@@ -75,6 +75,16 @@ export async function listTarget(target: Target, options: ListOptions): Promise<
     const words = error instanceof Error ? error.message : String(error);
     return { kind: "failed", needsLogin: false, reason: mask(words).slice(0, MAX_TOLD_CHARACTERS) };
   }
+}
+
+/** What is said of a process that a gateway keeps: nothing of this one is started again, and no key of a file is meant. */
+function omitGatewayWords(line: string): string {
+  return line
+    .replace(/ `upstream\.command` is looked for in PATH and run without a shell:[^.]*\./, "")
+    .replace(/ It is started again in [\d.]+ s\./, "")
+    .replace("; what it said before is above.", "")
+    .trim()
+    .replace(/\.$/, "");
 }
 
 function describeListing({ verdict, introduction, tools }: ServerListing): Listed {

@@ -11,7 +11,7 @@ import type { ConfiguredServer } from "../clients/read-client-file.ts";
 import type { ServerEntry } from "../clients/read-entry.ts";
 import type { ServerReport } from "../report.ts";
 import { showCommand, showUrl } from "../show-server.ts";
-import { type HidingPlace, hideAddress, hideArguments, hideValue, type NamedSecret, SecretNames } from "./secret-names.ts";
+import { type HidingPlace, hideAddress, hideArguments, hideCommand, hideValue, type NamedSecret, SecretNames } from "./secret-names.ts";
 
 export interface InitQuestion {
   readonly files: readonly ClientFile[];
@@ -199,8 +199,8 @@ function describeUpstream(entry: Exclude<ServerEntry, { kind: "unreadable" }>, p
     if (Object.keys(entry.headers).length > 0) upstream["headers"] = hideAll(entry.headers, place);
     return upstream;
   }
-  const [command = "", ...args] = hideArguments([entry.command, ...entry.args], place);
-  upstream["command"] = command;
+  const args = hideArguments(entry.args, place);
+  upstream["command"] = hideCommand(entry.command, place);
   if (args.length > 0) upstream["args"] = args;
   if (Object.keys(entry.env).length > 0) upstream["env"] = hideAll(entry.env, place);
   if (entry.cwd !== undefined && path.isAbsolute(entry.cwd) && entry.cwd !== folder) upstream["cwd"] = entry.cwd;

@@ -104,6 +104,11 @@ export function hideArguments(args: readonly string[], place: HidingPlace): stri
   });
 }
 
+export function hideCommand(command: string, place: HidingPlace): string {
+  if (!hasReference(command, place.bare) && isPlainArgument(command, undefined)) return command;
+  return hideValue(`${place.prefix}_COMMAND`, command, { ...place, of: `(the command) ${place.of}` });
+}
+
 /** An address keeps its host and plain path; values of its query are hidden, and all of it where the path may hold a key. */
 export function hideAddress(address: string, shown: string, place: HidingPlace): string {
   const { names, prefix, bare, of } = place;

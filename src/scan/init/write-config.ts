@@ -7,7 +7,7 @@ import { fail, type Result, succeed } from "../../kernel/failure.ts";
 import { isJsonObject, type Json, readMember, toJson } from "../../kernel/json.ts";
 import type { InitPlan, TakenNames } from "./plan-init.ts";
 
-const HEAD = " Servers of your clients, behind Sallyport. Each ${NAME} is read from the environment when the gateway starts.";
+const HEAD = " Servers of your clients, behind Sallyport. Variables are read from the environment when the gateway starts.";
 /** Asked of whoever starts the gateway where a policy can ask a person. */
 export const OWNER_VARIABLE = "SALLYPORT_OWNER";
 
