@@ -44,8 +44,10 @@ export async function main(argv: readonly string[]): Promise<void> {
 async function askOnTerminal(question: string): Promise<string> {
   const { createInterface } = await import("node:readline/promises");
   const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // Ctrl-C and the end of the input are no yes.
+  const closed = new Promise<string>((resolve) => void lines.once("close", () => resolve("")));
   try {
-    return await lines.question(question);
+    return await Promise.race([lines.question(question), closed]);
   } finally {
     lines.close();
   }

@@ -23,11 +23,11 @@ import { type InitPlan, isBehindGateway, type PlannedEdit, planInit } from "../s
 import { needsOwner, OWNER_VARIABLE, printConfig, readTakenNames } from "../scan/init/write-config.ts";
 import { planTarget } from "../scan/plan-targets.ts";
 import { printReport } from "../scan/print-report.ts";
-import { needsYes } from "../scan/target.ts";
 import { unwrap } from "./folder-flags.ts";
 import type { Ports } from "./ports.ts";
 import { type CommandContext, EXIT_NO, tellFailures } from "./run-cli.ts";
-import { chooseClients, describeMachine, runScan } from "./scan-command.ts";
+import { askToRun, isYes, runScan } from "./run-scan.ts";
+import { chooseClients, describeMachine } from "./scan-sources.ts";
 
 interface InitFlags {
   readonly client?: readonly string[];
@@ -96,7 +96,13 @@ async function init(context: CommandContext, flags: InitFlags): Promise<void> {
     return;
   }
   const asked = candidates.filter(({ server }) => !isBehindGateway(server.entry, gatewayUrl));
-  const hasYes = flags.run === true || flags.yes === true || (await askToRun(ports, asked.map(({ target }) => target).filter(needsYes)));
+  const hasYes =
+    flags.run === true ||
+    flags.yes === true ||
+    (await askToRun(
+      ports,
+      asked.map(({ target }) => target),
+    ));
   const baseline = openFolderBaseline(path.join(flags.data ?? findDataFolder(terminal.env), "scans"));
   const report = await runScan(
     ports,
@@ -144,19 +150,8 @@ function describeProgram({ program }: Ports): readonly string[] {
   return installed ? ["npx", "-y", "sallyport"] : program;
 }
 
-async function askToRun({ terminal }: Ports, waiting: readonly { readonly name: string; readonly shown: string }[]): Promise<boolean> {
-  if (waiting.length === 0 || terminal.ask === undefined) return false;
-  terminal.err("To see their tools, these have to be started or asked with what they take from the environment:\n");
-  for (const { name, shown } of waiting) terminal.err(`  ${revealText(name)}: ${shown}\n`);
-  return isYes(await terminal.ask(`Do it now, ${waiting.length} in all? [y/N] `));
-}
-
 async function askToWrite({ terminal }: Ports): Promise<boolean> {
   return terminal.ask !== undefined && isYes(await terminal.ask("Write this? [y/N] "));
-}
-
-function isYes(answer: string): boolean {
-  return /^y(?:es)?$/i.test(answer.trim());
 }
 
 interface PlannedChanges {

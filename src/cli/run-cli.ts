@@ -22,6 +22,8 @@ Sallyport stands between MCP clients and MCP servers: it allows, denies, hides, 
 const AFTER = `
 First steps:
   $ npm start                                  the demo, in a checkout
+  $ sallyport init                             your clients' servers, behind a gateway
+  $ sallyport scan URL                         a server's tools, risks and changes
   $ sallyport start --config sallyport.yaml    a gateway for your servers
   $ sallyport run --policy p.json -- COMMAND   one stdio server, for one client
   $ sallyport policy test *.policy-test.yaml   test your policies

@@ -2,9 +2,7 @@
  * `sallyport scan`: looks at an address, a command, lists of tools or the configurations of clients, and says what there is
  * to know. What a configuration names is started, or given something of the environment, only after somebody agreed.
  */
-import { existsSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { findDataFolder } from "../config/find-data-folder.ts";
@@ -14,33 +12,24 @@ import { loadOperators } from "../policy/operators/registry.ts";
 import { parsePolicy } from "../policy/parse.ts";
 import { printPolicy } from "../policy/print.ts";
 import { type Baseline, openFileBaseline, openFolderBaseline } from "../scan/baseline.ts";
-import type { Client, Machine } from "../scan/clients/client.ts";
-import { findClientFiles, openClientFile } from "../scan/clients/find-client-files.ts";
-import { CLIENTS, findClient } from "../scan/clients/known-clients.ts";
+import { CLIENTS } from "../scan/clients/known-clients.ts";
 import { describeReport, printVisibleJson } from "../scan/describe-report.ts";
 import { FAIL_ON, type FailOn, judgeReport, readFailOn } from "../scan/fail-on.ts";
-import { planTargets } from "../scan/plan-targets.ts";
 import { printReport } from "../scan/print-report.ts";
 import { printSarif } from "../scan/print-sarif.ts";
-import { readToolLists } from "../scan/read-tool-lists.ts";
-import { expandReferences } from "../scan/references.ts";
 import type { ScanReport } from "../scan/report.ts";
-import { MAX_TARGETS, scanTargets } from "../scan/scan-targets.ts";
-import { listHiddenArguments, showCommand, showUrl } from "../scan/show-server.ts";
-import { needsYes, type Target } from "../scan/target.ts";
-import { listServerSecrets } from "../upstream/server-secrets.ts";
+import { MAX_TARGETS } from "../scan/scan-targets.ts";
 import { unwrap } from "./folder-flags.ts";
 import type { Environment, Ports } from "./ports.ts";
-import { type CommandContext, EXIT_NO, tellFailures } from "./run-cli.ts";
+import { type CommandContext, EXIT_NO } from "./run-cli.ts";
+import { askToRun, runScan } from "./run-scan.ts";
+import { describeMachine, listTargets, type SourceFlags, usage } from "./scan-sources.ts";
 
-interface ScanFlags {
-  readonly config?: readonly string[];
-  readonly client?: readonly string[];
-  readonly header?: readonly string[];
-  readonly env?: readonly string[];
+interface ScanFlags extends SourceFlags {
   readonly run?: boolean;
   readonly json?: boolean;
   readonly sarif?: boolean;
+  readonly descriptions?: boolean;
   readonly failOn?: readonly FailOn[];
   readonly baseline?: string;
   readonly updateBaseline?: boolean;
@@ -67,6 +56,7 @@ export function addScanCommand(program: Command, context: CommandContext): void 
     .option("--run", "start the commands that configurations name, and send what they take from the environment")
     .option("--json", "print JSON and nothing else")
     .option("--sarif", "print SARIF 2.1.0 and nothing else")
+    .option("--descriptions", "show the beginning of each tool's description")
     .option("--fail-on <level>", `exit 1 from this on: ${FAIL_ON.join(", ")}; several with commas`, parseFailOn)
     .option("--baseline <file>", "compare with this file in place of the last scan; written where it is not there")
     .option("--update-baseline", "write the baseline file anew")
@@ -97,22 +87,12 @@ function parseTimeout(text: string): number {
   return seconds;
 }
 
-export function describeMachine(env: Environment): Machine {
-  const { platform } = process;
-  return {
-    platform: platform === "darwin" || platform === "win32" ? platform : "linux",
-    home: env["HOME"] ?? env["USERPROFILE"] ?? os.homedir(),
-    env,
-    folder: process.cwd(),
-  };
-}
-
 async function scan(context: CommandContext, what: readonly string[], isCommand: boolean, flags: ScanFlags): Promise<void> {
   const { ports } = context;
   const { terminal } = ports;
   if (flags.json && flags.sarif) throw usage("Say `--json` or `--sarif`, not both.");
   const machine = describeMachine(terminal.env);
-  const targets = await listTargets(context, what, isCommand, flags, machine);
+  const targets = await listTargets(ports, what, isCommand, flags, machine);
   if (targets.length === 0) {
     terminal.err("No server was found in any configuration of a known client: nothing was scanned.\n");
     if (flags.json)
@@ -133,146 +113,17 @@ async function scan(context: CommandContext, what: readonly string[], isCommand:
   if (flags.policy !== undefined) await writePolicy(ports, report, flags.policy);
   if (flags.json) terminal.out(`${printVisibleJson(describeReport(report))}\n`);
   else if (flags.sarif) terminal.out(printSarif(report, { version: ports.version, folder: machine.folder, home: machine.home }));
-  else terminal.out(printReport(report, { columns: terminal.columns ?? 100, hasColor: terminal.hasColor === true }));
+  else
+    terminal.out(
+      printReport(report, { columns: terminal.columns ?? 100, hasColor: terminal.hasColor === true, hasDescriptions: flags.descriptions }),
+    );
   context.exit(tellEnd(ports, report, hasYes, flags.failOn));
-}
-
-async function listTargets(
-  context: CommandContext,
-  what: readonly string[],
-  isCommand: boolean,
-  flags: ScanFlags,
-  machine: Machine,
-): Promise<readonly Target[]> {
-  const { env } = machine;
-  if (what.length > 0 && (flags.config !== undefined || flags.client !== undefined)) {
-    throw usage("Name what to scan, or configurations, not both.");
-  }
-  if (isCommand && what.length > 0) return [planCommand(what, flags.env ?? [], env)];
-  if (what.length > 0) {
-    const all: Target[] = [];
-    for (const one of what)
-      all.push(...(/^https?:\/\//i.test(one) ? [planUrl(one, flags.header ?? [], env)] : unwrap(await readLists(one))));
-    return all;
-  }
-  if (flags.config !== undefined) {
-    const targets: Target[] = [];
-    for (const file of flags.config) {
-      const opened = await openClientFile(machine, file);
-      if ("code" in opened) throw new FailureError(opened);
-      targets.push(...planTargets(opened, env));
-    }
-    return targets;
-  }
-  const found = await findClientFiles(machine, chooseClients(flags.client));
-  tellFailures(context.ports, found.failures);
-  return found.files.flatMap((file) => planTargets(file, env));
-}
-
-export function chooseClients(names: readonly string[] | undefined): readonly Client[] | undefined {
-  return names?.map((name) => {
-    const client = findClient(name);
-    if (client === undefined) throw usage(`There is no client \`${name}\`; known are ${CLIENTS.map(({ id }) => id).join(", ")}.`);
-    return client;
-  });
-}
-
-async function readLists(one: string): ReturnType<typeof readToolLists> {
-  if (!existsSync(one) && !/[\\/.]/.test(one)) throw usage(`\`${one}\` is no address, file or folder. A command is named after \`--\`.`);
-  if (existsSync(one) && statSync(one).isFile() && /\.(?:ya?ml|toml)$/i.test(one))
-    throw usage("A configuration of a client is scanned with `--config FILE`.");
-  return await readToolLists(one);
-}
-
-function planCommand([command = "", ...args]: readonly string[], names: readonly string[], env: Environment): Target {
-  const variables: Record<string, string> = {};
-  for (const name of names) {
-    const value = env[name];
-    if (value === undefined)
-      throw new FailureError({ code: "missing_variable", message: `The environment variable \`${name}\` is not set.` });
-    variables[name] = value;
-  }
-  const secrets = [...listHiddenArguments(args), ...listServerSecrets({ environment: variables })];
-  const shown = showCommand(command, args);
-  return {
-    kind: "command",
-    name: "server",
-    shown,
-    secrets,
-    group: "server",
-    at: undefined,
-    command,
-    args,
-    env: variables,
-    cwd: undefined,
-    from: "named",
-  };
-}
-
-function planUrl(url: string, given: readonly string[], env: Environment): Target {
-  if (!URL.canParse(url)) throw usage("The address can't be read.");
-  const headers: Record<string, string> = {};
-  for (const header of given) {
-    const [, name, value] = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s*:\s*(.*)$/s.exec(header) ?? [];
-    if (name === undefined || value === undefined) throw usage("A header is written as `--header 'Name: value'`.");
-    const read = expandReferences(value, env, false);
-    if (read.missing.length > 0)
-      throw new FailureError({ code: "missing_variable", message: `The header \`${name}\` needs ${read.missing.join(", ")}.` });
-    headers[name] = read.text;
-  }
-  const shown = showUrl(url);
-  const name = new URL(url).hostname;
-  const secrets = listServerSecrets({ url, headers });
-  return { kind: "url", name, shown, secrets, group: name, at: undefined, url, headers, from: "named", sendsVariables: false };
-}
-
-/** True: somebody sits there and said yes. */
-async function askToRun({ terminal }: Ports, targets: readonly Target[]): Promise<boolean> {
-  const waiting = targets.filter(needsYes);
-  if (waiting.length === 0 || terminal.ask === undefined) return false;
-  terminal.err("To see their tools, these have to be started or asked with what they take from the environment:\n");
-  for (const { name, shown } of waiting) terminal.err(`  ${name}: ${shown}\n`);
-  return /^y(?:es)?$/i.test((await terminal.ask(`Do it now, ${waiting.length} in all? [y/N] `)).trim());
 }
 
 async function openBaseline(env: Environment, flags: ScanFlags): Promise<Baseline> {
   if (flags.baseline !== undefined) return unwrap(await openFileBaseline(flags.baseline, flags.updateBaseline === true));
   if (flags.updateBaseline) throw usage("`--update-baseline` goes with `--baseline FILE`.");
   return openFolderBaseline(path.join(flags.data ?? findDataFolder(env), "scans"));
-}
-
-interface RunScan {
-  readonly hasYes: boolean;
-  readonly baseline: Baseline | undefined;
-  readonly timeoutMs: number | undefined;
-}
-
-export async function runScan(
-  { terminal, version }: Ports,
-  targets: readonly Target[],
-  { hasYes, baseline, timeoutMs }: RunScan,
-): Promise<ScanReport> {
-  const stopping = new AbortController();
-  const stop = (): void => stopping.abort();
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
-  try {
-    return await scanTargets(targets, {
-      clientInfo: { name: "sallyport", version },
-      env: terminal.env,
-      nowMs: Date.now(),
-      timeoutMs,
-      signal: stopping.signal,
-      hasYes,
-      baseline,
-      onProgress: terminal.isTerminal
-        ? (done, all) => terminal.err(done === all ? "\r\u001b[K" : `\r\u001b[Klooked at ${done} of ${all} servers`)
-        : undefined,
-    });
-  } finally {
-    process.removeListener("SIGINT", stop);
-    process.removeListener("SIGTERM", stop);
-  }
 }
 
 async function writePolicy({ terminal }: Ports, { servers }: ScanReport, file: string): Promise<void> {
@@ -304,8 +155,4 @@ function tellEnd({ terminal }: Ports, report: ScanReport, hasYes: boolean, failO
     terminal.err(`--fail-on ${failOn.join(",")}: ${findings.length} ${findings.length === 1 ? "finding" : "findings"}.\n`);
   if (unseen > 0) terminal.err(`--fail-on: ${unseen} ${unseen === 1 ? "server" : "servers"} could not be looked at, which is no pass.\n`);
   return findings.length > 0 || unseen > 0 ? EXIT_NO : 0;
-}
-
-function usage(message: string): FailureError {
-  return new FailureError({ code: "usage", message });
 }

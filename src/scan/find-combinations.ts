@@ -16,7 +16,7 @@ const PRIVATE =
   records memory graph entity entities secret secrets credential credentials env environment clipboard screenshot history transaction transactions
   invoice invoices repository repo drive attachment attachments chat chats dm dms`);
 const STRANGERS =
-  words(`web url page pages website websites html browser internet search fetch crawl scrape news feed feeds rss issue issues comment comments
+  words(`web url page pages website websites html browser internet fetch crawl scrape news feed feeds rss issue issues comment comments
   review reviews email emails mail mails inbox message messages ticket tickets tweet tweets post posts thread threads channel forum video transcript
   pull pr`);
 

@@ -2,10 +2,14 @@
  * One letter for one server, by a formula that stands in the docs: a hundred points less what was found, each with its
  * reason. A grade says how much a wrong call or a bad text could do; it certifies nothing. Pure.
  */
+import type { FindingKind } from "../mcp/text-findings.ts";
+import type { DefinitionFinding } from "../upstream/definition-findings.ts";
 import type { Deduction, Grade, ServerDrift, ToolReport } from "./report.ts";
 
 export interface GradeQuestion {
   readonly tools: readonly ToolReport[];
+  /** What is noticeable in the server's own instructions. */
+  readonly instructions: readonly DefinitionFinding[];
   readonly tokens: number;
   readonly drift: ServerDrift | undefined;
   /** Tools of it that another server's can be taken for, or whose text names another server's. */
@@ -41,6 +45,24 @@ const LETTERS = [
   [50, "D"],
 ] as const;
 
+/** Instructions do speak to the model: what counts is what hides, and what sets people aside. */
+export function judgeInstructions(noticed: readonly DefinitionFinding[]): "hidden" | "addressed" | undefined {
+  if (noticed.some(({ kind }) => UNSEEN.has(kind))) return "hidden";
+  return noticed.some(({ kind }) => ASIDE.has(kind)) ? "addressed" : undefined;
+}
+
+const UNSEEN: ReadonlySet<FindingKind> = new Set([
+  "tag_characters",
+  "bidi",
+  "invisible",
+  "control",
+  "terminal_escape",
+  "unassigned",
+  "confusable",
+  "hidden_markup",
+]);
+const ASIDE: ReadonlySet<FindingKind> = new Set(["overrides", "hides_from_user", "names_secrets", "sends_away"]);
+
 export function gradeServer(question: GradeQuestion): Grade {
   const { tools, tokens, drift } = question;
   const deductions: Deduction[] = [];
@@ -50,10 +72,11 @@ export function gradeServer(question: GradeQuestion): Grade {
   const count = (count: number, [each, most]: readonly [number, number], one: string, many: string): void =>
     take(Math.min(count * each, most), count === 1 ? `1 ${one}` : `${count} ${many}`);
   const having = (signal: string): number => tools.filter(({ signals }) => signals.some(({ name }) => name === signal)).length;
-  const hidden = having("hidden_text");
-  if (hidden > 0) take(HIDDEN_POINTS, `hidden text in ${hidden} ${hidden === 1 ? "tool" : "tools"}`);
-  const addressed = having("addresses_model");
-  if (addressed > 0) take(ADDRESSED_POINTS, `text that addresses the model in ${addressed} ${addressed === 1 ? "tool" : "tools"}`);
+  const told = judgeInstructions(question.instructions);
+  const hidden = having("hidden_text") + (told === "hidden" ? 1 : 0);
+  if (hidden > 0) take(HIDDEN_POINTS, `hidden text in ${hidden} ${hidden === 1 ? "place" : "places"}`);
+  const addressed = having("addresses_model") + (told === "addressed" ? 1 : 0);
+  if (addressed > 0) take(ADDRESSED_POINTS, `text that addresses the model in ${addressed} ${addressed === 1 ? "place" : "places"}`);
   count(tools.filter(({ risk }) => risk === "critical").length, COSTS.critical, "tool of critical risk", "tools of critical risk");
   count(tools.filter(({ risk }) => risk === "high").length, COSTS.high, "tool of high risk", "tools of high risk");
   count(having("annotation_conflict"), COSTS.conflict, "tool whose annotations contradict it", "tools whose annotations contradict them");

@@ -3,6 +3,7 @@ import { describeSignal } from "../catalog/signals.ts";
 import { revealText } from "../kernel/reveal-text.ts";
 import { describeFinding } from "../upstream/definition-findings.ts";
 import type { NameFinding } from "./compare-names.ts";
+import { judgeInstructions } from "./grade.ts";
 import type { Combination, Finding, FindingRule, ServerReport, ToolReport } from "./report.ts";
 import type { Way } from "./scan-targets.ts";
 
@@ -27,6 +28,16 @@ export function listFindings({ servers, ways, names, combinations }: FindingQues
       tell("not-looked-at", "low", `\`${show(server.name)}\`: ${server.reason ?? "nobody has agreed to start or ask it"}.`);
     if (ways[index]?.isPlainHttp === true) tell("plain-http", "medium", `\`${show(server.name)}\` is reached without encryption.`);
     if (ways[index]?.hasNoCredential === true) tell("no-credential", "low", `\`${show(server.name)}\` answers without a credential.`);
+    const instructed = judgeInstructions(server.noticed);
+    if (instructed !== undefined) {
+      const said = server.noticed.slice(0, MAX_NOTICED).map(describeFinding).join("; ");
+      const isHidden = instructed === "hidden";
+      tell(
+        isHidden ? "hidden-text" : "addresses-model",
+        isHidden ? "critical" : "high",
+        `The instructions of \`${show(server.name)}\` ${isHidden ? "hold text that people do not see" : "turn the model against its user"}: ${said}.`,
+      );
+    }
     const twice = new Map<string, number>();
     for (const tool of server.tools) {
       listOfTool(tool, tell);

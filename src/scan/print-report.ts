@@ -17,10 +17,13 @@ const MAX_TOLD_FINDINGS = 60;
 const MAX_TOLD_DRIFT = 40;
 const MAX_NAME_COLUMNS = 34;
 const MAX_NOTICED = 4;
+const MAX_DESCRIPTION_CHARACTERS = 200;
 
 export interface PrintOptions {
   readonly columns: number;
   readonly hasColor: boolean;
+  /** The beginning of each tool's description too. */
+  readonly hasDescriptions?: boolean | undefined;
 }
 
 const COLORS: Readonly<Record<ToolRisk, string>> = { low: "2", medium: "33", high: "31", critical: "1;31" };
@@ -30,9 +33,9 @@ export function printReport(report: ScanReport, options: PrintOptions): string {
   const parts: string[] = [];
   for (const [group, servers] of Map.groupBy(report.servers, (server) => server.group)) {
     if (servers.some(({ at, name }) => at !== undefined || name !== group)) parts.push(`── ${revealText(group)}\n`);
-    for (const server of servers) parts.push(printServer(server, { columns, hasColor: options.hasColor }));
+    for (const server of servers) parts.push(printServer(server, { ...options, columns }));
   }
-  parts.push(printFindings(report, { columns, hasColor: options.hasColor }));
+  parts.push(printFindings(report, { ...options, columns }));
   return `${parts.filter((part) => part !== "").join("\n")}`;
 }
 
@@ -76,7 +79,7 @@ function printServer(server: ServerReport, options: PrintOptions): string {
   return lines.join("");
 }
 
-function printTools(tools: readonly ToolReport[], { columns, hasColor }: PrintOptions): string {
+function printTools(tools: readonly ToolReport[], { columns, hasColor, hasDescriptions }: PrintOptions): string {
   const names = tools.map(({ name }) => cut(revealText(name), MAX_NAME_COLUMNS));
   const wide = Math.max(4, ...names.map(({ length }) => length));
   const lines = [`  ${"TOOL".padEnd(wide)}  ${"CLASS".padEnd(11)}  ${"RISK".padEnd(8)}  SIGNALS\n`];
@@ -87,6 +90,9 @@ function printTools(tools: readonly ToolReport[], { columns, hasColor }: PrintOp
     const signals = tool.signals.map(describeSignal).join(" · ");
     const [first = "", ...more] = wrapText(revealText(signals === "" ? "-" : signals), columns - indent.length, "").split("\n");
     lines.push(`${start}${risk}  ${first}\n`, ...more.filter((line) => line !== "").map((line) => `${indent}${line}\n`));
+    if (hasDescriptions === true && tool.description !== "") {
+      lines.push(wrapText(cut(revealText(tool.description.replace(/\s+/g, " ")), MAX_DESCRIPTION_CHARACTERS), columns, "    ", "    "));
+    }
     if (tool.unusable !== undefined) lines.push(wrapText(`can't be used: ${revealText(tool.unusable)}`, columns, "      ", "    "));
     for (const finding of tool.noticed.slice(0, MAX_NOTICED))
       lines.push(wrapText(`noticed ${describeFinding(finding)}`, columns, "      ", "    "));

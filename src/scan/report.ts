@@ -95,6 +95,8 @@ export interface ServerReport {
   readonly tools: readonly ToolReport[];
   readonly tokens: number;
   readonly drift: ServerDrift | undefined;
+  /** What is noticeable in the instructions that it gives to models. */
+  readonly noticed: readonly DefinitionFinding[];
   readonly grade: Grade | undefined;
   readonly suggestedPolicy: SuggestedPolicy | undefined;
   /** Rules of the suggested policy that refuse everything until somebody fills them in. */

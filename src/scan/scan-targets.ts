@@ -4,8 +4,9 @@
  */
 import { joinSuggestions, suggestForTool } from "../catalog/suggest-policy.ts";
 import { parseIp, specialRangeOf } from "../kernel/ip.ts";
-import { isJsonObject } from "../kernel/json.ts";
+import { isJsonObject, toJson } from "../kernel/json.ts";
 import type { ToolDefinition } from "../upstream/definition.ts";
+import { listDefinitionFindings } from "../upstream/definition-findings.ts";
 import { type Baseline, compareWithBaseline } from "./baseline.ts";
 import { compareNames } from "./compare-names.ts";
 import { findCombinations } from "./find-combinations.ts";
@@ -53,6 +54,7 @@ export async function scanTargets(targets: readonly Target[], options: ScanOptio
 
 async function lookAt(target: Target, options: ScanOptions): Promise<Looked> {
   const none = { target, tools: [], definitions: [], drift: undefined };
+  if (options.signal?.aborted === true) return { ...none, listed: { kind: "failed", needsLogin: false, reason: "the scan was stopped" } };
   if (needsYes(target) && !options.hasYes) return { ...none, listed: undefined };
   const listed = await listTarget(target, options);
   if (listed.kind === "failed") return { ...none, listed };
@@ -74,13 +76,16 @@ function judge(looked: readonly Looked[], atMs: number): ScanReport {
   const graded = servers.map((server, at): ServerReport => {
     const { target, listed } = looked[at] as Looked;
     if (listed?.kind !== "listed") return server;
-    const { tools, tokens, drift, name, group } = server;
+    const { tools, tokens, drift, name, group, noticed } = server;
     const confused = names.filter(
       ({ group: of, finding }) =>
         of === group && (finding.tool.server === name || (finding.other.server === name && finding.rule !== "names-other-tool")),
     ).length;
     const hasCombination = findCombinations([server]).length > 0;
-    return { ...server, grade: gradeServer({ tools, tokens, drift, confused, hasCombination, ...judgeWay(target) }) };
+    return {
+      ...server,
+      grade: gradeServer({ tools, instructions: noticed, tokens, drift, confused, hasCombination, ...judgeWay(target) }),
+    };
   });
   const ways = looked.map(({ target, listed }) =>
     listed?.kind === "listed" ? judgeWay(target) : { isPlainHttp: false, hasNoCredential: false },
@@ -107,6 +112,7 @@ function describeServer({ target, listed, tools, definitions, drift }: Looked): 
     tokens: tools.reduce((sum, tool) => sum + tool.tokens, 0),
     drift,
     grade: undefined,
+    noticed: isListed && listed.instructions !== undefined ? listDefinitionFindings(toJson({ instructions: listed.instructions })) : [],
     suggestedPolicy: isListed ? joinSuggestions(suggestions) : undefined,
     rulesToFillIn: suggestions.reduce((sum, { isHidden, rules }) => sum + (isHidden ? 0 : rules.length), 0),
   };

@@ -62,12 +62,28 @@ async function apply(journal: string, changes: readonly FileChange[], nowMs: num
     steps.push(step);
     planned.push({ step, text, mode });
   }
-  // The journal is there before the first change: whatever happens after, undoing knows what to look for.
-  for (const { step } of planned) if (step.backup !== undefined) await copyFile(step.file, step.backup);
-  await writeJournal(journal, [...known.value, { at: nowMs, steps }]);
-  for (const { step, text, mode } of planned) {
-    await mkdir(path.dirname(step.file), { recursive: true });
-    await replace(step.file, text, mode);
+  let at = journal;
+  try {
+    for (const { step } of planned) {
+      at = step.file;
+      if (step.backup !== undefined) await copyFile(step.file, step.backup);
+    }
+    at = journal;
+    // The journal is there before the first change: whatever happens after, undoing knows what to look for.
+    await writeJournal(journal, [...known.value, { at: nowMs, steps }]);
+  } catch {
+    for (const { backup } of steps) if (backup !== undefined) await rm(backup, { force: true });
+    return fail({ code: "conflict", message: "What undoing needs can't be kept here; nothing was written.", at: { file: at } });
+  }
+  try {
+    for (const { step, text, mode } of planned) {
+      at = step.file;
+      await mkdir(path.dirname(step.file), { recursive: true });
+      await replace(step.file, text, mode);
+    }
+  } catch {
+    const hint = "`sallyport init --undo` takes back what was written before it.";
+    return fail({ code: "conflict", message: "The file can't be written.", at: { file: at }, hint });
   }
   return succeed(steps.map(({ file }) => file));
 }
