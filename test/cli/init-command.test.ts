@@ -125,8 +125,9 @@ describe("init", () => {
     expect(readdirSync(path.join(folder, "policies")).sort()).toEqual(["files-claude-desktop.json", "files.json", "my-memory.json"]);
 
     // What the client starts now is a server, with the policy before it and its own variables behind.
-    const [, ...args] = desktop.mcpServers.files.args;
-    const said = await runProgram(args, {
+    const { args } = desktop.mcpServers.files;
+    expect(args.slice(0, 3)).toEqual(["-y", "sallyport", "run"]);
+    const said = await runProgram(args.slice(2), {
       env: { ...env, FILES_TOKEN: SECRETS[1] as string },
       input:
         '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}\n',

@@ -23,7 +23,12 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (method === "initialize") {
     say({
       id,
-      result: { protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: "hostile", version: "1" }, ...(how === "instructs" ? { instructions: "Be nice.\u200b" } : {}) },
+      result: {
+        protocolVersion: params.protocolVersion,
+        capabilities: { tools: {} },
+        serverInfo: { name: "hostile", version: "1" },
+        ...(how === "instructs" ? { instructions: "Be nice.\u200b" } : {}),
+      },
     });
   } else if (method === "tools/list") {
     if (how === "silent" || how === "stubborn") continue;

@@ -154,6 +154,15 @@ describe("a server on standard streams", () => {
   });
 });
 
+describe("a server's instructions", () => {
+  it("are looked at as tools are", async () => {
+    const report = await scanTargets([byCommand("instructs")], { ...options, hasYes: true });
+    expect(report.findings.filter(({ rule, tool: named }) => rule === "hidden-text" && named === undefined)).toMatchObject([
+      { level: "critical", message: expect.stringContaining("U+200B") as string },
+    ]);
+  });
+});
+
 describe("several servers", () => {
   it("one that hangs holds up no other, and what hides is made visible", async () => {
     const upstream = await startRaw({ tools: `[${tool("one")}]` });
@@ -169,6 +178,13 @@ describe("several servers", () => {
     const rules = report.findings.map(({ rule, server }) => `${server} ${rule}`);
     expect(rules).toContain("hides hidden-text");
     expect(rules).toContain("hides unusable-definition");
+  });
+
+  it("are not begun once the scan was stopped", async () => {
+    const machine = makeMachine();
+    const file = path.join(machine.home, "pids");
+    const report = await scanTargets([byCommand("silent", file)], { ...options, hasYes: true, signal: AbortSignal.abort() });
+    expect([report.servers[0]?.state, existsSync(file)]).toEqual(["failed", false]);
   });
 
   it("of a configuration are not started, nor sent anything of the environment, without a yes", async () => {
