@@ -14,7 +14,7 @@ import { loadOperators } from "../policy/operators/registry.ts";
 import { parsePolicy } from "../policy/parse.ts";
 import { printPolicy } from "../policy/print.ts";
 import { openFolderBaseline } from "../scan/baseline.ts";
-import { type ClientFile, findClientFiles } from "../scan/clients/find-client-files.ts";
+import { type ClientFile, findClientFiles, showPath } from "../scan/clients/find-client-files.ts";
 import { CLIENTS } from "../scan/clients/known-clients.ts";
 import { editJsonEntry } from "../scan/init/edit-json.ts";
 import { editTomlEntry } from "../scan/init/edit-toml.ts";
@@ -23,6 +23,7 @@ import { type InitPlan, isBehindGateway, type PlannedEdit, planInit } from "../s
 import { needsOwner, OWNER_VARIABLE, printConfig, readTakenNames } from "../scan/init/write-config.ts";
 import { planTarget } from "../scan/plan-targets.ts";
 import { printReport } from "../scan/print-report.ts";
+import { collectWords } from "./collect-words.ts";
 import { unwrap } from "./folder-flags.ts";
 import type { Ports } from "./ports.ts";
 import { type CommandContext, EXIT_NO, tellFailures } from "./run-cli.ts";
@@ -50,11 +51,7 @@ export function addInitCommand(program: Command, context: CommandContext): void 
     .description(
       "Find the servers of this machine's clients, show their tools by risk, write a configuration with starter policies, and point the clients at the gateway.",
     )
-    .option(
-      "--client <name>",
-      `only this client (${CLIENTS.map(({ id }) => id).join(", ")}); may be given again`,
-      (name: string, before: readonly string[] = []) => [...before, name],
-    )
+    .option("--client <name>", `only this client (${CLIENTS.map(({ id }) => id).join(", ")}); may be given again`, collectWords)
     .option("--dir <dir>", "where sallyport.yaml and policies/ are written; left out: here")
     .option("--url <url>", "the gateway's address; left out: as sallyport.yaml says, else http://127.0.0.1:8420")
     .option("-d, --data <dir>", "data folder, which keeps what undoing needs; left out: the platform's")
@@ -73,7 +70,8 @@ function journalOf({ terminal }: Ports, flags: InitFlags): ReturnType<typeof ope
 }
 
 async function undo({ ports }: CommandContext, flags: InitFlags): Promise<void> {
-  for (const words of unwrap(await journalOf(ports, flags).undo())) ports.terminal.out(`${words}\n`);
+  const machine = describeMachine(ports.terminal.env);
+  for (const { act, file } of unwrap(await journalOf(ports, flags).undo())) ports.terminal.out(`${act} ${showPath(machine, file)}\n`);
 }
 
 async function init(context: CommandContext, flags: InitFlags): Promise<void> {

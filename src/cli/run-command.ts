@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { FailureError } from "../kernel/failure.ts";
 import { createLog } from "../observe/log.ts";
+import { collectWords } from "./collect-words.ts";
 import type { CommandContext } from "./run-cli.ts";
 
 interface RunFlags {

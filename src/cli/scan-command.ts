@@ -19,6 +19,7 @@ import { printReport } from "../scan/print-report.ts";
 import { printSarif } from "../scan/print-sarif.ts";
 import type { ScanReport } from "../scan/report.ts";
 import { MAX_TARGETS } from "../scan/scan-targets.ts";
+import { collectWords } from "./collect-words.ts";
 import { unwrap } from "./folder-flags.ts";
 import type { Environment, Ports } from "./ports.ts";
 import { type CommandContext, EXIT_NO } from "./run-cli.ts";
@@ -41,7 +42,6 @@ interface ScanFlags extends SourceFlags {
 const MAX_TIMEOUT_SECONDS = 3_600;
 
 export function addScanCommand(program: Command, context: CommandContext): void {
-  const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
   program
     .command("scan")
     .summary("look at servers: their tools, risks and what has changed")
@@ -49,10 +49,14 @@ export function addScanCommand(program: Command, context: CommandContext): void 
       "List the tools of servers and say of each what it can do, what hides in it and what has changed. Left out what to scan: the configurations of all known clients on this machine.",
     )
     .argument("[what...]", "addresses, a file or folder of tool lists, or after -- a command")
-    .option("-c, --config <file>", "configuration of any known client; may be given again", collect)
-    .option("--client <name>", `the configurations of one client (${CLIENTS.map(({ id }) => id).join(", ")}); may be given again`, collect)
-    .option("--header <header>", "for an address: 'Name: value', with ${VARIABLE} read from the environment", collect)
-    .option("--env <name>", "for a command: a variable of ours that it gets", collect)
+    .option("-c, --config <file>", "configuration of any known client; may be given again", collectWords)
+    .option(
+      "--client <name>",
+      `the configurations of one client (${CLIENTS.map(({ id }) => id).join(", ")}); may be given again`,
+      collectWords,
+    )
+    .option("--header <header>", "for an address: 'Name: value', with ${VARIABLE} read from the environment", collectWords)
+    .option("--env <name>", "for a command: a variable of ours that it gets", collectWords)
     .option("--run", "start the commands that configurations name, and send what they take from the environment")
     .option("--json", "print JSON and nothing else")
     .option("--sarif", "print SARIF 2.1.0 and nothing else")

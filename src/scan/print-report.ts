@@ -36,7 +36,7 @@ export function printReport(report: ScanReport, options: PrintOptions): string {
     for (const server of servers) parts.push(printServer(server, { ...options, columns }));
   }
   parts.push(printFindings(report, { ...options, columns }));
-  return `${parts.filter((part) => part !== "").join("\n")}`;
+  return parts.filter((part) => part !== "").join("\n");
 }
 
 function paint(text: string, risk: ToolRisk, hasColor: boolean): string {

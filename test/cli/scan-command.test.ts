@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { runCli } from "../../src/cli/run-cli.ts";
 import { loadOperators } from "../../src/policy/operators/registry.ts";
 import { parsePolicy } from "../../src/policy/parse.ts";
 import type { ScanReport } from "../../src/scan/report.ts";
@@ -172,6 +173,51 @@ describe("scan of other things", () => {
   it("nothing found is a no", async () => {
     const { code, err } = await runCommand(["scan", "--client", "kiro"], { ...env, HOME: path.join(dir, "empty") });
     expect([code, err]).toEqual([1, "No server was found in any configuration of a known client: nothing was scanned.\n"]);
+  });
+});
+
+describe("somebody at a terminal", () => {
+  /** Answers every question alike, and keeps what was asked. */
+  async function sit(answer: string, ...args: readonly string[]) {
+    const kept = { out: "", err: "", asked: [] as string[] };
+    const never = (): never => {
+      throw new Error("no matter of this");
+    };
+    const code = await runCli(args, {
+      version: "0",
+      terminal: {
+        env,
+        isTerminal: true,
+        columns: 80,
+        hasColor: true,
+        out: (text) => void (kept.out += text),
+        err: (text) => void (kept.err += text),
+        ask: (question) => (kept.asked.push(question), Promise.resolve(answer)),
+      },
+      startGateway: never,
+      runStdio: never,
+      openFolder: never,
+    });
+    return { code, ...kept };
+  }
+  const one = put("one.json", { mcpServers: { memory: { command: process.execPath, args: [server("memory")] } } });
+
+  it("is shown what would be started, asked once, and obeyed", async () => {
+    const no = await sit("", "scan", "--config", one);
+    expect([no.code, no.asked, no.out.includes("not looked at")]).toEqual([0, ["Do it now, 1 in all? [y/N] "], true]);
+    expect(no.err).toContain("nobody agreed");
+    const yes = await sit(" YES ", "scan", "--config", one);
+    expect([yes.code, yes.asked.length]).toEqual([0, 1]);
+    expect(yes.err).toContain("  memory: ");
+    expect(yes.out).toContain("\u001b[1;31mcritical");
+    const plain = yes.out.replaceAll(/\u001b\[[\d;]*m/g, "");
+    expect(Math.max(...plain.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(80);
+  });
+
+  it("is asked nothing where --run says it, nor where nothing has to be started", async () => {
+    const tools = put("plain-tools.json", [{ name: "list_things", inputSchema: { type: "object" } }]);
+    expect((await sit("n", "scan", "--config", one, "--run")).asked).toEqual([]);
+    expect((await sit("n", "scan", tools)).asked).toEqual([]);
   });
 });
 

@@ -3,7 +3,7 @@
  * The result is read again; undefined where the file is written in a form that lines can't edit. Pure.
  */
 import { parse } from "smol-toml";
-import { isJsonObject, type Json, type JsonObject, toJson } from "../../kernel/json.ts";
+import { isJsonObject, type Json, type JsonObject, printJson, toJson } from "../../kernel/json.ts";
 import { readTableHeader } from "../clients/read-client-file.ts";
 import { isSame, REACH_KEYS } from "./edit-json.ts";
 
@@ -102,5 +102,5 @@ function printTomlValue(value: Json): string {
       .join(", ")} }`;
   }
   // JSON's escapes are TOML's, but for the one character that JSON leaves alone.
-  return typeof value === "string" ? JSON.stringify(value).replaceAll("\u007f", "\\u007f") : String(value);
+  return typeof value === "string" ? JSON.stringify(value).replaceAll("\u007f", "\\u007f") : printJson(value);
 }

@@ -31,10 +31,15 @@ interface Step {
   readonly madeFolder: boolean;
 }
 
+export interface Undone {
+  readonly act: "restored" | "removed";
+  readonly file: string;
+}
+
 export interface Journal {
   apply(changes: readonly FileChange[], nowMs: number): Promise<Result<readonly string[]>>;
-  /** Takes everything back. Gives the files, in words of what was done. */
-  undo(): Promise<Result<readonly string[]>>;
+  /** Takes everything back. Gives what was done. */
+  undo(): Promise<Result<readonly Undone[]>>;
 }
 
 export function openJournal(file: string): Journal {
@@ -88,7 +93,7 @@ async function apply(journal: string, changes: readonly FileChange[], nowMs: num
   return succeed(steps.map(({ file }) => file));
 }
 
-async function undo(journal: string): Promise<Result<readonly string[]>> {
+async function undo(journal: string): Promise<Result<readonly Undone[]>> {
   const known = await readJournal(journal);
   if (!known.ok) return known;
   const steps = [...known.value].reverse().flatMap((entry) => [...entry.steps].reverse());
@@ -113,12 +118,12 @@ async function undo(journal: string): Promise<Result<readonly string[]>> {
     expected.set(step.file, step.before);
   }
   if (failures.length > 0) return fail(...failures);
-  const words: string[] = [];
+  const undone: Undone[] = [];
   for (const { file, backup, before, madeFolder } of steps) {
     if (backup === undefined) {
       await rm(file, { force: true });
       if (madeFolder) await rmdir(path.dirname(file)).catch(() => undefined);
-      words.push(`removed ${file}`);
+      undone.push({ act: "removed", file });
       continue;
     }
     if ((await readDigest(file)) !== before) {
@@ -126,10 +131,10 @@ async function undo(journal: string): Promise<Result<readonly string[]>> {
       await replace(file, await readFile(backup), mode);
     }
     await rm(backup, { force: true });
-    words.push(`restored ${file}`);
+    undone.push({ act: "restored", file });
   }
   await rm(journal, { force: true });
-  return succeed(words);
+  return succeed(undone);
 }
 
 async function replace(file: string, content: string | Buffer, mode: number): Promise<void> {
