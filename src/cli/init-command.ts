@@ -9,18 +9,18 @@ import type { Command } from "commander";
 import { findDataFolder } from "../config/find-data-folder.ts";
 import { FailureError } from "../kernel/failure.ts";
 import { printJson, toJson } from "../kernel/json.ts";
-import { revealText } from "../kernel/reveal-text.ts";
 import { loadOperators } from "../policy/operators/registry.ts";
 import { parsePolicy } from "../policy/parse.ts";
 import { printPolicy } from "../policy/print.ts";
 import { openFolderBaseline } from "../scan/baseline.ts";
 import { type ClientFile, findClientFiles, showPath } from "../scan/clients/find-client-files.ts";
 import { CLIENTS } from "../scan/clients/known-clients.ts";
+import { describePlan } from "../scan/init/describe-plan.ts";
 import { editJsonEntry } from "../scan/init/edit-json.ts";
 import { editTomlEntry } from "../scan/init/edit-toml.ts";
 import { BACKUP_END, type FileChange, openJournal } from "../scan/init/journal.ts";
 import { type InitPlan, isBehindGateway, type PlannedEdit, planInit } from "../scan/init/plan-init.ts";
-import { needsOwner, OWNER_VARIABLE, printConfig, readTakenNames } from "../scan/init/write-config.ts";
+import { printConfig, readTakenNames } from "../scan/init/write-config.ts";
 import { planTarget } from "../scan/plan-targets.ts";
 import { printReport } from "../scan/print-report.ts";
 import { collectWords } from "./collect-words.ts";
@@ -184,42 +184,4 @@ function editFile(file: ClientFile, edits: readonly PlannedEdit[], stuck: Planne
     else text = edited;
   }
   return text;
-}
-
-function describePlan(plan: InitPlan, stuck: readonly PlannedEdit[], gatewayUrl: string, configFile: string): string {
-  const lines: string[] = [];
-  for (const [file, edits] of Map.groupBy(plan.edits, (edit) => edit.file.shown)) {
-    lines.push(file);
-    for (const edit of edits) {
-      const { server, before, entry, how } = edit;
-      lines.push(`  ${revealText(server.name)}`, `    - ${before}`);
-      if (stuck.includes(edit))
-        lines.push("    ! the file is written in a form that can't be edited entry by entry: put this there by hand");
-      lines.push(`    + ${how === "http" ? revealText(printJson(entry)) : `sallyport run --policy … -- ${before}`}`);
-    }
-  }
-  for (const { file, server, reason } of plan.left) lines.push(`${file}: \`${revealText(server)}\` is left alone: ${reason}`);
-  if (plan.edits.length === 0) return `${[...lines, "There is nothing to write."].join("\n")}\n`;
-  const open = plan.servers.reduce((sum, { rulesToFillIn }) => sum + rulesToFillIn, 0);
-  const isServed = plan.edits.some(({ how }) => how === "http");
-  lines.push(
-    "",
-    `${plan.servers.length} starter ${plan.servers.length === 1 ? "policy" : "policies"} in ${path.join(path.dirname(configFile), "policies")}`,
-  );
-  if (open > 0)
-    lines.push(
-      `  ${open} ${open === 1 ? "rule refuses" : "rules refuse"} every value until you fill ${open === 1 ? "it" : "them"} in: look for "fill in"`,
-    );
-  if (isServed) {
-    lines.push(
-      `The gateway's configuration in ${configFile}`,
-      "",
-      "To be set before the gateway starts, and for the clients where a token is theirs:",
-    );
-    for (const { name, where } of plan.secrets) lines.push(`  ${name}  (${where})`);
-    if (needsOwner(plan))
-      lines.push(`  ${OWNER_VARIABLE}  (new: the e-mail of who answers for the grants, since policies can ask a person)`);
-    lines.push("", `Then: sallyport start --config ${configFile}    (${gatewayUrl})`);
-  }
-  return `${lines.join("\n")}\n`;
 }

@@ -36,11 +36,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     .option("--identity <who>", "whose calls these are; left out: the system's user")
     .option("-d, --data <dir>", "data folder; left out: the platform's")
     .option("--no-asks", "the server may ask nothing of its client: no samples, no forms, no folders")
-    .option(
-      "--env <name>",
-      "a variable of ours that the server gets; may be given again",
-      (name: string, before: readonly string[] = []) => [...before, name],
-    )
+    .option("--env <name>", "a variable of ours that the server gets; may be given again", collectWords)
     .argument("<command...>", "the server's command, after --")
     .passThroughOptions()
     .addHelpText(

@@ -199,6 +199,22 @@ describe("the journal", () => {
     expect([readFileSync(old, "utf8"), existsSync(made)]).toEqual(["old \u00e9\r\n", false]);
   });
 
+  it("says which file can't be written, and undoes the others", async () => {
+    const { machine, journal, old } = setUp();
+    // A file where a folder would have to be.
+    const blocked = path.join(machine.put("file", "x"), "made.yaml");
+    const applied = await journal.apply(
+      [
+        { file: old, text: "new", before: "old \u00e9\r\n" },
+        { file: blocked, text: "made", before: undefined },
+      ],
+      1,
+    );
+    expect(applied).toMatchObject({ ok: false, failures: [{ code: "conflict", at: { file: blocked } }] });
+    expect((await journal.undo()).ok).toBe(true);
+    expect(readFileSync(old, "utf8")).toBe("old \u00e9\r\n");
+  });
+
   it("keeps a link a link", async () => {
     const { machine, journal, old } = setUp();
     mkdirSync(path.join(machine.home, "links"));

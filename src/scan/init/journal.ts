@@ -43,7 +43,19 @@ export interface Journal {
 }
 
 export function openJournal(file: string): Journal {
-  return { apply: (changes, nowMs) => apply(file, changes, nowMs), undo: () => undo(file) };
+  return { apply: (changes, nowMs) => guard(apply(file, changes, nowMs)), undo: () => guard(undo(file)) };
+}
+
+/** What a disk or its rights refuse is told with the file. */
+async function guard<T>(act: Promise<Result<T>>): Promise<Result<T>> {
+  try {
+    return await act;
+  } catch (error) {
+    const { code, path: at } = error as { readonly code?: unknown; readonly path?: unknown };
+    if (typeof code !== "string") throw error;
+    const message = `The file can't be read or written (${code}).`;
+    return fail({ code: "conflict", message, ...(typeof at === "string" ? { at: { file: at } } : {}) });
+  }
 }
 
 async function apply(journal: string, changes: readonly FileChange[], nowMs: number): Promise<Result<readonly string[]>> {
@@ -121,7 +133,7 @@ async function undo(journal: string): Promise<Result<readonly Undone[]>> {
   const undone: Undone[] = [];
   for (const { file, backup, before, madeFolder } of steps) {
     if (backup === undefined) {
-      await rm(file, { force: true });
+      if ((await readBytes(file)) !== undefined) await rm(file);
       if (madeFolder) await rmdir(path.dirname(file)).catch(() => undefined);
       undone.push({ act: "removed", file });
       continue;
@@ -154,7 +166,8 @@ async function readBytes(file: string): Promise<Buffer | undefined> {
   try {
     return await readFile(file);
   } catch (error) {
-    if ((error as { readonly code?: unknown }).code === "ENOENT") return undefined;
+    const { code } = error as { readonly code?: unknown };
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw error;
   }
 }
