@@ -18,6 +18,8 @@ const MAX_ID_CHARACTERS = 12 * 1024;
 const MAX_CLIENT_CHARACTERS = 128;
 const NAME_BYTES = 18;
 const NAME_CHARACTERS = 24;
+const MARK_BYTES = 8;
+const MARK_LETTERS = "abcdefghijklmnop";
 
 /** What stands behind the name. */
 export interface SealedSession extends Omit<SessionSeed, "endpoint" | "nowMs"> {
@@ -31,6 +33,8 @@ export interface SessionSeal {
   write(seed: SessionSeed, opening?: string): string;
   /** Undefined: it is none of ours, or too old. */
   read(id: string, nowMs: number): SealedSession | undefined;
+  /** What tells ids that are given out under a session here from those of other places: small letters. */
+  createMark(): string;
 }
 
 const cut = (text: string | undefined): string | undefined => text?.slice(0, MAX_CLIENT_CHARACTERS).toWellFormed();
@@ -55,6 +59,7 @@ export function createSessionSeal(sealer: Sealer, randomBytes: (size: number) =>
       const sealed = JSON.parse(opened.value) as SealedSession;
       return nowMs - sealed.bornMs < SESSION_LIFE_MS ? sealed : undefined;
     },
+    createMark: () => Array.from(randomBytes(MARK_BYTES), (octet) => MARK_LETTERS[octet % MARK_LETTERS.length]).join(""),
   };
 }
 
