@@ -50,7 +50,9 @@ export function createSessionSeal(sealer: Sealer, randomBytes: (size: number) =>
       const client = { name: cut(seed.client.name), version: cut(seed.client.version) };
       const shared = { grantId, serverId, upstreamSession, protocolVersion, upstreamVersion, client };
       const sealed: SealedSession = { ...shared, bornMs: seed.nowMs, opening };
-      return `${name}.${sealer.seal(JSON.stringify(sealed), placeOf(name))}`;
+      const id = `${name}.${sealer.seal(JSON.stringify(sealed), placeOf(name))}`;
+      // Letters outside of ASCII, or a server's own id, may have made it longer than anybody takes.
+      return id.length > MAX_ID_CHARACTERS ? name : id;
     },
     read(id, nowMs) {
       if (id.length > MAX_ID_CHARACTERS || id[NAME_CHARACTERS] !== ".") return undefined;

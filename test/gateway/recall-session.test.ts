@@ -1,10 +1,14 @@
 /** Sessions and calls of several rounds that go on where they were not begun: after a restart, as at another replica. */
+import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type RunningApp, startApp } from "../../src/app.ts";
+import type { Endpoint } from "../../src/gateway/desk.ts";
+import { createSessionSeal } from "../../src/gateway/session-seal.ts";
 import { createLog } from "../../src/observe/log.ts";
+import { createSealer } from "../../src/vault/seal.ts";
 import { RawStream } from "../interop/raw-client.ts";
 import { waitUntil } from "../support/gateway.ts";
 import { type HeaderList, type RawAnswer, sendHttp } from "../support/raw-http.ts";
@@ -107,8 +111,22 @@ async function begin(era: "legacy" | "both"): Promise<void> {
 }
 afterEach(async () => {
   await app?.stop();
-  await upstream.stop();
-  rmSync(dir, { recursive: true, force: true });
+  await upstream?.stop();
+  app = upstream = undefined as never;
+  if (dir !== "") rmSync(dir, { recursive: true, force: true });
+  dir = "";
+});
+
+test("an id is one that is read again, or a name alone", () => {
+  const seal = createSessionSeal(createSealer(randomBytes(32), "k", randomBytes), randomBytes);
+  const shared = { grantId: "g", serverId: "s", protocolVersion: "2025-11-25", upstreamVersion: "2025-11-25", client: {}, nowMs: 0 };
+  const write = (upstreamSession: string, opening?: string): string =>
+    seal.write({ ...shared, upstreamSession, endpoint: {} as Endpoint }, opening);
+  for (const id of [write("s"), write("s", "{}"), write("s", "x".repeat(4_000)), write("x".repeat(4_000))]) {
+    expect(seal.read(id, 0)).toMatchObject({ grantId: "g" });
+  }
+  for (const id of [write("s", "\u4e2d".repeat(4_096)), write("x".repeat(12_000)), write("s", "x".repeat(5_000))])
+    expect(id).toHaveLength(24);
 });
 
 const lastCall = () => upstream.calls().at(-1);
