@@ -67,7 +67,7 @@ export function createSessionSeal(sealer: Sealer, randomBytes: (size: number) =>
 
 const endedName = (id: string): string => `session/${createHash("sha256").update(id).digest("base64url")}`;
 
-/** A session that its client has ended is ended everywhere. */
+/** A session that its client has ended is recalled nowhere any more; a process that holds it already is not told. */
 export async function recordEnd(batch: Batch, id: string, nowMs: number): Promise<void> {
   await useOnce(batch, endedName(id), nowMs + SESSION_LIFE_MS);
 }
