@@ -8,7 +8,7 @@ import { ChainWalk, capital, nameEntries, nameEntry } from "./chain-walk.ts";
 import { openCheckpoint, type SignedCheckpoint } from "./checkpoint.ts";
 import { CheckpointRows } from "./checkpoint-rows.ts";
 import type { NoteVerifier } from "./note.ts";
-import { type ChainHead, type LogHead, readLogHead, readPage, type StoredEntry } from "./read-log.ts";
+import { type ChainHead, type LogHead, readLogHead, readPage, readTimeMs, type StoredEntry } from "./read-log.ts";
 import type { Fault } from "./verdict.ts";
 
 /** What the checkpoints of another chain say of this one: ends that rise, each with its hash. */
@@ -43,6 +43,12 @@ class Claims {
   }
 }
 
+/** What a writer leaves unsigned at most; it signs in the group that would leave more. */
+export interface SignedWithin {
+  readonly entries: number;
+  readonly ms: number;
+}
+
 export interface ChainCheckOptions {
   readonly store: Store;
   readonly log: LogHead;
@@ -50,6 +56,7 @@ export interface ChainCheckOptions {
   /** The statement over what was retired of the chain. */
   readonly retired: SignedCheckpoint | undefined;
   readonly verifier: NoteVerifier | undefined;
+  readonly signedWithin?: SignedWithin | undefined;
 }
 
 export class ChainCheck {
@@ -59,6 +66,9 @@ export class ChainCheck {
   readonly #claims: readonly Claims[];
   /** The last of the chain's own checkpoints that fits. */
   last: SignedCheckpoint | undefined;
+  /** The first and the last line that were taken. */
+  #firstLine: string | undefined;
+  #lastLine = "";
 
   constructor(options: ChainCheckOptions) {
     const { store, log, head, retired, verifier } = options;
@@ -98,6 +108,8 @@ export class ChainCheck {
     const { head } = this.#options;
     const fault = this.#walk.take(entry.line, entry.seq, () => (next ? { line: next.line } : { size: head.size, hash: head.hash }));
     if (fault) return fault;
+    this.#firstLine ??= entry.line;
+    this.#lastLine = entry.line;
     if (entry.seq === this.#walk.seq) return await this.#compare();
     const message = `${capital(nameEntry(head.chain, this.#walk.seq))} stands in another's row.`;
     return { kind: "changed", chain: head.chain, seq: this.#walk.seq, line: entry.seq, message };
@@ -200,7 +212,7 @@ export class ChainCheck {
       const message = `${nameEntries(chain, seq, seq)} changed: the log's head names another hash.`;
       return { kind: "changed", chain, seq, line: seq, message };
     }
-    if ((this.last?.size ?? head.retired) >= head.signedSize) return undefined;
+    if ((this.last?.size ?? head.retired) >= head.signedSize) return this.#judgeUnsigned();
     return {
       kind: "checkpoint",
       chain,
@@ -208,5 +220,21 @@ export class ChainCheck {
       line,
       message: `The checkpoint at ${nameEntry(chain, head.signedSize)} was removed.`,
     };
+  }
+
+  /**
+   * Whoever takes checkpoints away, so that they no longer speak of what else is gone, leaves more unsigned than any writer
+   * does.
+   */
+  #judgeUnsigned(): Fault | undefined {
+    const { head, signedWithin } = this.#options;
+    const { chain } = head;
+    const signed = Math.max(this.last?.size ?? 0, head.retired);
+    if (signedWithin === undefined || this.#firstLine === undefined || head.size <= signed) return undefined;
+    const sinceMs = this.last?.timeMs ?? readTimeMs(this.#firstLine);
+    if (head.size - signed < signedWithin.entries && readTimeMs(this.#lastLine) - sinceMs < signedWithin.ms) return undefined;
+    const line = signed + 1;
+    const message = `Checkpoints after ${nameEntry(chain, signed)} were removed: no writer leaves so much unsigned.`;
+    return { kind: "checkpoint", chain, seq: line, lastSeq: head.size, line, message };
   }
 }

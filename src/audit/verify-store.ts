@@ -11,7 +11,8 @@ import { CHAIN_ENTRIES, chainOf, seqOf } from "./place.ts";
 import { type LogHead, readLogHead } from "./read-log.ts";
 import { readRetiredNotes } from "./retired.ts";
 import { breakOff, type Fault, toRetiredPart, type Verdict } from "./verdict.ts";
-import { ChainCheck } from "./verify-chain.ts";
+import { ChainCheck, type SignedWithin } from "./verify-chain.ts";
+import { CHECKPOINT_EVERY_ENTRIES, CHECKPOINT_EVERY_MS } from "./writer.ts";
 
 /** Times that a log is read anew because a beginning was retired meanwhile. */
 const MAX_ATTEMPTS = 3;
@@ -66,7 +67,16 @@ async function findLostChain(store: Store, log: LogHead, verifier: NoteVerifier 
   return undefined;
 }
 
-export async function verifyStore(store: Store, options: { readonly publicKey?: string | undefined } = {}): Promise<Verdict> {
+/** With room for what was signed by the clock of another process. */
+export const SIGNED_WITHIN: SignedWithin = { entries: 2 * CHECKPOINT_EVERY_ENTRIES, ms: 6 * CHECKPOINT_EVERY_MS };
+
+export interface VerifyOptions {
+  readonly publicKey?: string | undefined;
+  /** What its writers sign by themselves; left out: nothing is known of that. */
+  readonly signedWithin?: SignedWithin | undefined;
+}
+
+export async function verifyStore(store: Store, options: VerifyOptions = {}): Promise<Verdict> {
   const verifier = options.publicKey === undefined ? undefined : parseVerifierKey(options.publicKey);
   if (options.publicKey !== undefined && !verifier) {
     const message = "The public key is not one of the kind that `audit key` prints.";
@@ -75,7 +85,7 @@ export async function verifyStore(store: Store, options: { readonly publicKey?: 
   for (let attempt = 1; ; attempt++) {
     const log = await readLogHead(store.query);
     if (!log || log.chains.length === 0) return judgeHeadless(store);
-    const verdict = await verifyLog(store, log, verifier);
+    const verdict = await verifyLog(store, log, verifier, options.signedWithin);
     if (verdict.ok || attempt === MAX_ATTEMPTS || (await isUnretired(store, log))) return verdict;
   }
 }
@@ -86,7 +96,12 @@ async function isUnretired(store: Store, before: LogHead): Promise<boolean> {
   return before.chains.every(({ chain, retired }) => now?.chains.find((head) => head.chain === chain)?.retired === retired);
 }
 
-async function verifyLog(store: Store, log: LogHead, verifier: NoteVerifier | undefined): Promise<Verdict> {
+async function verifyLog(
+  store: Store,
+  log: LogHead,
+  verifier: NoteVerifier | undefined,
+  signedWithin: SignedWithin | undefined,
+): Promise<Verdict> {
   const lost = (await findHeadless(store, log)) ?? (await findLostChain(store, log, verifier));
   if (lost) return breakOff(0, lost);
   const notes = await readRetiredNotes(store.query);
@@ -103,7 +118,7 @@ async function verifyLog(store: Store, log: LogHead, verifier: NoteVerifier | un
       return breakOff(entries, { kind: "checkpoint", chain, seq: head.retired, line: head.retired, message });
     }
     if (statement) retired.push(statement);
-    const check = new ChainCheck({ store, log, head, retired: statement, verifier });
+    const check = new ChainCheck({ store, log, head, retired: statement, verifier, signedWithin });
     const fault = await check.verify();
     entries += check.entries;
     if (fault) return breakOff(entries, fault);

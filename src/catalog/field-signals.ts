@@ -1,6 +1,5 @@
 /** What an argument lets its caller do, from its name, its format and what its schema says of it. */
 import type { Field } from "./fields.ts";
-import { foldText } from "./fold-words.ts";
 import type { SignalName } from "./signals.ts";
 
 const list = (words: string): ReadonlySet<string> => new Set(words.split(/\s+/));
@@ -50,7 +49,7 @@ const isText = (field: Field): boolean => field.types.size === 0 || field.types.
 /** Signals that an argument fires by itself. */
 export function listFieldSignals(field: Field): readonly SignalName[] {
   const { joined, format, types } = field;
-  const said = foldText(field.description);
+  const { said } = field;
   const signals: SignalName[] = [];
   const isFree = isText(field) && field.choices.length === 0;
   if (isSecret(field, said)) signals.push("handles_secrets");

@@ -4,13 +4,17 @@
  */
 import { isJsonList, isJsonObject, type Json, type JsonObject, readMember } from "../kernel/json.ts";
 import { escapePointer } from "../kernel/strict-json.ts";
-import { splitName, type Word } from "./fold-words.ts";
+import { foldText, splitName, type Word } from "./fold-words.ts";
 
 export const MAX_FIELDS = 512;
 export const MAX_FIELD_DEPTH = 8;
 const MAX_VISITS = 4_096;
 const MAX_ENUM = 64;
 const MAX_DESCRIPTION_CHARACTERS = 2_048;
+/** Of a key, and of one of its values. */
+const MAX_KEY_CHARACTERS = 256;
+/** Of all keys, values and descriptions together, as they are folded: reading costs time in proportion to it. */
+export const MAX_SCHEMA_CHARACTERS: number = 128 * 1024;
 
 /** A step from `arguments` down to a value: a key, or every element of a list. */
 export type FieldStep = string | typeof EACH;
@@ -29,6 +33,8 @@ export interface Field {
   readonly types: ReadonlySet<string>;
   readonly format: string | undefined;
   readonly description: string;
+  /** The description, folded. */
+  readonly said: string;
   readonly choices: readonly string[];
   readonly isRequired: boolean;
   readonly isWriteOnly: boolean;
@@ -47,6 +53,7 @@ export function listFields(schema: Json | undefined): FieldList {
   const root = schema;
   const seen = new Set<string>();
   let visits = 0;
+  let characters = 0;
   let isCut = false;
 
   const visit = (node: Json | undefined, pointer: string, steps: readonly FieldStep[], depth: number): void => {
@@ -72,14 +79,16 @@ export function listFields(schema: Json | undefined): FieldList {
       const name = nameSteps(path);
       const member = properties[key];
       if (!seen.has(name)) {
-        if (fields.length >= MAX_FIELDS) {
+        if (fields.length >= MAX_FIELDS || characters >= MAX_SCHEMA_CHARACTERS) {
           isCut = true;
           return;
         }
         seen.add(name);
-        fields.push(
-          readField(root, member, { key, steps: path, name, pointer: below, isRequired: isJsonList(required) && required.includes(key) }),
-        );
+        const place = { key, steps: path, name, pointer: below, isRequired: isJsonList(required) && required.includes(key) };
+        const read = readField(root, member, place);
+        fields.push(read.field);
+        characters += read.characters;
+        isCut ||= read.isCut;
       }
       visit(member, below, path, depth + 1);
     }
@@ -90,33 +99,52 @@ export function listFields(schema: Json | undefined): FieldList {
 
 type FieldPlace = Pick<Field, "key" | "steps" | "name" | "pointer" | "isRequired">;
 
-function readField(root: JsonObject, member: Json | undefined, place: FieldPlace): Field {
+interface ReadField {
+  readonly field: Field;
+  /** Of the texts that were read. */
+  readonly characters: number;
+  readonly isCut: boolean;
+}
+
+function readField(root: JsonObject, member: Json | undefined, place: FieldPlace): ReadField {
   const whole = isJsonObject(member) ? member : undefined;
   const target = whole && readMember(whole, "$ref");
   const referred = typeof target === "string" ? resolveLocal(root, target) : undefined;
   const parts = [whole, referred, ...listAlternatives(whole)].filter((part): part is JsonObject => isJsonObject(part));
   const types = new Set<string>();
   const choices = new Set<string>();
+  let isCut = place.key.length > MAX_KEY_CHARACTERS;
+  const choose = (found: readonly string[]): void => {
+    for (const choice of found) {
+      if (choices.size >= MAX_ENUM || choice.length > MAX_KEY_CHARACTERS) isCut = true;
+      if (choices.size >= MAX_ENUM) return;
+      choices.add(choice.slice(0, MAX_KEY_CHARACTERS));
+    }
+  };
   for (const part of parts) {
     for (const type of asTexts(readMember(part, "type"))) types.add(type);
-    for (const choice of asTexts(readMember(part, "enum")).slice(0, MAX_ENUM)) choices.add(choice);
+    choose(asTexts(readMember(part, "enum")));
     const only = readMember(part, "const");
-    if (typeof only === "string" && choices.size < MAX_ENUM) choices.add(only);
+    if (typeof only === "string") choose([only]);
     const items = readMember(part, "items");
-    if (isJsonObject(items)) for (const choice of asTexts(readMember(items, "enum")).slice(0, MAX_ENUM)) choices.add(choice);
+    if (isJsonObject(items)) choose(asTexts(readMember(items, "enum")));
   }
-  const words = splitName(place.key);
-  return {
+  const words = splitName(place.key.slice(0, MAX_KEY_CHARACTERS));
+  const description = firstText(parts, "description")?.slice(0, MAX_DESCRIPTION_CHARACTERS) ?? "";
+  const field = {
     ...place,
     words,
     joined: words.map(({ text }) => text).join(""),
     types,
     format: firstText(parts, "format"),
-    description: firstText(parts, "description")?.slice(0, MAX_DESCRIPTION_CHARACTERS) ?? "",
+    description,
+    said: foldText(description),
     choices: [...choices],
     isWriteOnly: parts.some((part) => readMember(part, "writeOnly") === true),
     hasMaxItems: parts.some((part) => readMember(part, "maxItems") !== undefined),
   };
+  const characters = field.choices.reduce((sum, choice) => sum + choice.length, field.joined.length + field.said.length);
+  return { field, characters, isCut };
 }
 
 function listAlternatives(node: JsonObject | undefined): readonly (Json | undefined)[] {

@@ -4,7 +4,7 @@
  * was written. Pure, and takes time in proportion to the text, of which a bounded part is read.
  */
 
-/** Characters of one text that are looked at. */
+/** Characters of one text that are looked at, as it was written and as it is folded: some unfold into many. */
 export const MAX_FOLDED_CHARACTERS: number = 16 * 1024;
 
 export interface Word {
@@ -29,6 +29,23 @@ const LOOKALIKES: ReadonlyMap<string, string> = new Map(
   ).flatMap(([from, to]) => [...from].map((letter, index) => [letter, [...to][index] as string] as const)),
 );
 
+/** Characters whose folding is remembered, since it costs far more than to look it up. */
+const MAX_REMEMBERED = 8_192;
+const remembered = new Map<string, string>();
+
+function foldCharacter(character: string): string {
+  let folded = remembered.get(character);
+  if (folded !== undefined) return folded;
+  folded = "";
+  for (const part of character.normalize("NFKD")) {
+    const letter = part === "\n" || part === "\t" ? " " : (LOOKALIKES.get(part) ?? part);
+    if (part === "\n" || part === "\t" || !DROPPED.test(letter)) folded += letter;
+  }
+  if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+  remembered.set(character, folded);
+  return folded;
+}
+
 interface Folded {
   readonly text: string;
   /** Where each unit of the folded text stood; undefined where nothing moved. */
@@ -42,12 +59,10 @@ function fold(whole: string): Folded {
   const offsets: number[] = [];
   let at = 0;
   for (const character of text) {
-    for (const part of character.normalize("NFKD")) {
-      const letter = part === "\n" || part === "\t" ? " " : (LOOKALIKES.get(part) ?? part);
-      if (part !== "\n" && part !== "\t" && DROPPED.test(letter)) continue;
-      for (let unit = 0; unit < letter.length; unit++) offsets.push(at);
-      folded += letter;
-    }
+    const letters = foldCharacter(character);
+    if (folded.length + letters.length > MAX_FOLDED_CHARACTERS) break;
+    for (let unit = 0; unit < letters.length; unit++) offsets.push(at);
+    folded += letters;
     at += character.length;
   }
   offsets.push(at);

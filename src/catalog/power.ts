@@ -61,7 +61,7 @@ export function findPower(question: PowerQuestion): Power | undefined {
   const speaksShell = [...nameWords, ...clauseWords].some(({ text }) => SHELLS.has(text));
   for (const field of fields) {
     if (field.choices.length > 0 || !(field.types.size === 0 || field.types.has("string") || field.types.has("array"))) continue;
-    const about = foldText(field.description);
+    const about = field.said;
     const isRun = /\b(?:execut\w*|run|eval\w*)\b/.test(about) && !/\b(?:do not|never) run\b/.test(about);
     const { joined } = field;
     if (COMMAND_KEYS.test(joined) && (isRunning || isRun || (speaksShell && !isDeriving))) return { kind: "commands", field, words: [] };

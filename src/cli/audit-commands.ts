@@ -9,7 +9,7 @@ import { DEFAULT_SEARCH_LIMIT, MAX_SEARCH_LIMIT, searchEntries } from "../audit/
 import { followLog } from "../audit/tail.ts";
 import type { Verdict } from "../audit/verdict.ts";
 import { verifyExport } from "../audit/verify-export.ts";
-import { verifyStore } from "../audit/verify-store.ts";
+import { SIGNED_WITHIN, verifyStore } from "../audit/verify-store.ts";
 import { createLogWitness } from "../audit/witness.ts";
 import { FailureError } from "../kernel/failure.ts";
 import { type ExportFlags, exportTo } from "./export-log.ts";
@@ -198,7 +198,7 @@ async function verify(context: CommandContext, file: string | undefined, flags: 
   } else {
     verdict = await withFolder(ports, flags, async (folder) => {
       const key = publicKey ?? folder.audit.publicKey;
-      if (file === undefined) return await verifyStore(folder.store, { publicKey: key });
+      if (file === undefined) return await verifyStore(folder.store, { publicKey: key, signedWithin: SIGNED_WITHIN });
       return await verifyExport(createReadStream(file), { publicKey: key, after: flags.after, log: createLogWitness(folder.store) });
     });
   }

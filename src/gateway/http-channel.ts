@@ -43,7 +43,7 @@ export function attachResponse(
 }
 
 export function createSessionStream(session: Session): EventStream {
-  const stream = new EventStream(`${session.nextStream++}`, true);
+  const stream = new EventStream(`${session.mark}${session.nextStream++}`, true);
   session.streams.set(stream.id, stream);
   return stream;
 }

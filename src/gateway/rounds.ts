@@ -77,13 +77,19 @@ export function createRoundSeal(sealer: Sealer, randomBytes: (size: number) => U
       const round = readSealed(opened.value);
       return round.bond === digestBond(bond) && nowMs < round.expiresMs ? round : undefined;
     },
-    async claim(batch, { name }, nowMs) {
+    async claim(batch, rounds, nowMs) {
+      const { name } = rounds;
       const release = waiting.get(name);
       waiting.delete(name);
       release?.();
-      return await useOnce(batch, `round/${name}`, nowMs + ROUND_LIFE_MS);
+      return await useOnce(batch, nameClaim(rounds), nowMs + ROUND_LIFE_MS);
     },
   };
+}
+
+/** What a claim writes: whoever does so beside others has to lock it first. */
+export function nameClaim({ name }: Pick<OpenRounds, "name">): string {
+  return `round/${name}`;
 }
 
 /** Binds a round to its grant, server, method and everything it asks for. */

@@ -18,6 +18,8 @@ const MAX_ID_CHARACTERS = 12 * 1024;
 const MAX_CLIENT_CHARACTERS = 128;
 const NAME_BYTES = 18;
 const NAME_CHARACTERS = 24;
+const MARK_BYTES = 8;
+const MARK_LETTERS = "abcdefghijklmnop";
 
 /** What stands behind the name. */
 export interface SealedSession extends Omit<SessionSeed, "endpoint" | "nowMs"> {
@@ -31,6 +33,8 @@ export interface SessionSeal {
   write(seed: SessionSeed, opening?: string): string;
   /** Undefined: it is none of ours, or too old. */
   read(id: string, nowMs: number): SealedSession | undefined;
+  /** What tells ids that are given out under a session here from those of other places: small letters. */
+  createMark(): string;
 }
 
 const cut = (text: string | undefined): string | undefined => text?.slice(0, MAX_CLIENT_CHARACTERS).toWellFormed();
@@ -46,7 +50,9 @@ export function createSessionSeal(sealer: Sealer, randomBytes: (size: number) =>
       const client = { name: cut(seed.client.name), version: cut(seed.client.version) };
       const shared = { grantId, serverId, upstreamSession, protocolVersion, upstreamVersion, client };
       const sealed: SealedSession = { ...shared, bornMs: seed.nowMs, opening };
-      return `${name}.${sealer.seal(JSON.stringify(sealed), placeOf(name))}`;
+      const id = `${name}.${sealer.seal(JSON.stringify(sealed), placeOf(name))}`;
+      // Letters outside of ASCII, or a server's own id, may have made it longer than anybody takes.
+      return id.length > MAX_ID_CHARACTERS ? name : id;
     },
     read(id, nowMs) {
       if (id.length > MAX_ID_CHARACTERS || id[NAME_CHARACTERS] !== ".") return undefined;
@@ -55,12 +61,13 @@ export function createSessionSeal(sealer: Sealer, randomBytes: (size: number) =>
       const sealed = JSON.parse(opened.value) as SealedSession;
       return nowMs - sealed.bornMs < SESSION_LIFE_MS ? sealed : undefined;
     },
+    createMark: () => Array.from(randomBytes(MARK_BYTES), (octet) => MARK_LETTERS[octet % MARK_LETTERS.length]).join(""),
   };
 }
 
 const endedName = (id: string): string => `session/${createHash("sha256").update(id).digest("base64url")}`;
 
-/** A session that its client has ended is ended everywhere. */
+/** A session that its client has ended is recalled nowhere any more; a process that holds it already is not told. */
 export async function recordEnd(batch: Batch, id: string, nowMs: number): Promise<void> {
   await useOnce(batch, endedName(id), nowMs + SESSION_LIFE_MS);
 }

@@ -72,6 +72,11 @@ export interface Session {
   ended: boolean;
   /** Client's id as it was spelt → the request under way. */
   readonly inFlight: Map<string, Passage>;
+  /**
+   * Letters that every id begins with which is given out under this session here; none where it was opened. What was given
+   * out under the same session elsewhere then never means something here.
+   */
+  readonly mark: string;
   /** What our ids of a server's requests begin with, so that they are unique on one client's streams. */
   readonly askPrefix: string;
   /** By our id. */
@@ -116,7 +121,7 @@ export interface SessionSeed {
   readonly endpoint: Endpoint;
 }
 
-export function createSession(seed: SessionSeed, id: string, askPrefix = "s"): Session {
+export function createSession(seed: SessionSeed, id: string, mark = "", askPrefix = "s"): Session {
   return {
     id,
     grantId: seed.grantId,
@@ -132,7 +137,8 @@ export function createSession(seed: SessionSeed, id: string, askPrefix = "s"): S
     linger: undefined,
     ended: false,
     inFlight: new Map(),
-    askPrefix,
+    mark,
+    askPrefix: `${mark}${askPrefix}`,
     asks: new BoundedMap(MAX_OPEN_ASKS_PER_SESSION),
     streams: new BoundedMap(MAX_STREAMS_PER_SESSION, (_id, stream: EventStream) => stream.end()),
     nextAsk: 1,
@@ -161,17 +167,21 @@ export class SessionTable {
 
   /** `opening`: the client's `initialize`, where another process needs it to go on. */
   create(seed: SessionSeed, opening?: string): Session {
-    return this.recall(seed, this.#seal.write(seed, opening));
+    return this.#add(createSession(seed, this.#seal.write(seed, opening)));
   }
 
-  /** A session under the id that it has. */
+  /** A session under the id that it has, opened elsewhere. */
   recall(seed: SessionSeed, id: string): Session {
-    const session = createSession(seed, id);
-    this.#makeRoom(seed.grantId);
+    return this.#add(createSession(seed, id, this.#seal.createMark()));
+  }
+
+  #add(session: Session): Session {
+    const { grantId } = session;
+    this.#makeRoom(grantId);
     this.#sessions.set(session.id, session);
-    const mates = this.#byGrant.get(seed.grantId) ?? new Set();
+    const mates = this.#byGrant.get(grantId) ?? new Set();
     mates.add(session);
-    this.#byGrant.set(seed.grantId, mates);
+    this.#byGrant.set(grantId, mates);
     return session;
   }
 

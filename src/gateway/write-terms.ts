@@ -9,6 +9,7 @@ import type { WriteTerms } from "../store/store.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import { partiesOf } from "./parties.ts";
+import { nameClaim } from "./rounds.ts";
 
 const RECORD: WriteTerms = { shared: true, locks: [] };
 
@@ -18,8 +19,12 @@ export function termsOfRecord(): WriteTerms {
 }
 
 export function termsOfSpending(desk: Desk, exchange: Exchange, permission: Permission): WriteTerms {
-  if (desk.store.isShared !== true || permission.charges.length === 0) return RECORD;
-  return { shared: true, locks: desk.limits.nameTaken(permission.charges, partiesOf(desk, exchange)) };
+  if (desk.store.isShared !== true) return RECORD;
+  const counts = permission.charges.length === 0 ? [] : desk.limits.nameTaken(permission.charges, partiesOf(desk, exchange));
+  const { rounds } = exchange;
+  if (rounds === undefined) return counts.length === 0 ? RECORD : { shared: true, locks: counts };
+  // Whoever brings two rounds to two replicas, in one order here and in the other there, must not set them against each other.
+  return { shared: true, locks: [...counts, nameClaim(rounds)] };
 }
 
 export function termsOfSettling(desk: Desk, reservation: Reservation | undefined): WriteTerms {

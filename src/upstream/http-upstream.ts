@@ -23,6 +23,8 @@ export const CONNECT_TIMEOUT_MS = 10_000;
 export const WAIT_TIMEOUT_MS = 20_000;
 /** How long the server may think before its answer begins, and be silent within it. */
 export const ANSWER_TIMEOUT_MS = 300_000;
+/** How long a client that does not read may keep a server's answer, and with it the connection, waiting. */
+export const PAUSE_TIMEOUT_MS = 300_000;
 
 export type FaultReason =
   | "address_refused"
@@ -117,6 +119,7 @@ export interface UpstreamBounds {
   readonly connectTimeoutMs: number;
   readonly waitTimeoutMs: number;
   readonly answerTimeoutMs: number;
+  readonly pauseTimeoutMs: number;
 }
 
 const DEFAULT_BOUNDS: UpstreamBounds = {
@@ -125,6 +128,7 @@ const DEFAULT_BOUNDS: UpstreamBounds = {
   connectTimeoutMs: CONNECT_TIMEOUT_MS,
   waitTimeoutMs: WAIT_TIMEOUT_MS,
   answerTimeoutMs: ANSWER_TIMEOUT_MS,
+  pauseTimeoutMs: PAUSE_TIMEOUT_MS,
 };
 
 /** Throws a `FailureError` where the address or a header can't be used. Opens no connection yet. */
@@ -144,6 +148,7 @@ export function createHttpUpstream(options: HttpUpstreamOptions): HttpUpstream {
       waitTimeoutMs: bounds.waitTimeoutMs,
       headTimeoutMs: bounds.answerTimeoutMs,
       silenceTimeoutMs,
+      pauseTimeoutMs: bounds.pauseTimeoutMs,
     });
   const calls = openPool(bounds.callConnections, bounds.answerTimeoutMs);
   let streams: ConnectionPool | undefined;

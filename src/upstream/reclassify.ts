@@ -1,6 +1,7 @@
 /**
  * Classes of tools that another classifier's version set, or none: read again from the accepted definitions. What has
- * become worse, or has no class yet, is taken by itself; what has become milder waits for a person. Never on the way of a
+ * become worse, or has no class yet, is taken by itself; what has become milder waits for a person, class and risk each
+ * on its own. Never on the way of a
  * call: at the opening of a data folder, and by command.
  */
 import { TOOL_CLASSES, TOOL_RISKS } from "../policy/decision.ts";
@@ -15,6 +16,8 @@ export interface Reclassification {
   readonly name: string;
   readonly before: { readonly class: string | undefined; readonly risk: string | undefined };
   readonly after: ToolClassification;
+  /** Who set what stands now. */
+  readonly version: string | undefined;
   /** Class or risk would be milder than it was. */
   readonly isLower: boolean;
 }
@@ -28,7 +31,8 @@ export function listReclassifications(tools: readonly StoredTool[], classify: Cl
     const isLower =
       tool.class !== undefined &&
       (rank(TOOL_CLASSES, after.class) < rank(TOOL_CLASSES, tool.class) || rank(TOOL_RISKS, after.risk) < rank(TOOL_RISKS, tool.risk));
-    return [{ name: tool.name, before: { class: tool.class, risk: tool.risk }, after, isLower }];
+    const before = { class: tool.class, risk: tool.risk };
+    return [{ name: tool.name, before, after, version: tool.classifierVersion, isLower }];
   });
 }
 
@@ -36,12 +40,27 @@ function rank(order: readonly string[], word: string | undefined): number {
   return word === undefined ? -1 : order.indexOf(word);
 }
 
+/** A verdict that is milder in one thing may still be worse in the other. */
+function canRaise({ before, after, isLower }: Reclassification): boolean {
+  if (!isLower) return true;
+  return rank(TOOL_CLASSES, after.class) > rank(TOOL_CLASSES, before.class) || rank(TOOL_RISKS, after.risk) > rank(TOOL_RISKS, before.risk);
+}
+
+/** The worse of both; what is milder stays as the former version set it, and goes on waiting under its name. */
+function raise(change: Reclassification): Reclassification {
+  const { before, after, isLower, version } = change;
+  if (!isLower || version === undefined) return change;
+  const toolClass = rank(TOOL_CLASSES, after.class) > rank(TOOL_CLASSES, before.class) ? after.class : before.class;
+  const risk = rank(TOOL_RISKS, after.risk) > rank(TOOL_RISKS, before.risk) ? after.risk : before.risk;
+  return { ...change, after: { class: toolClass, risk, version } as ToolClassification };
+}
+
 /** Whether there is anything to raise: looked at without a writer's lock, and next to nothing where all are current. */
 export async function canRaiseClasses(source: Readable, classify: ClassifyTool, version: string): Promise<boolean> {
   if (!(await hasOtherClassifier(source, version))) return false;
   for (const serverId of await listStoredServers(source)) {
     const { tools } = await readStoredServer(source, serverId);
-    if (listReclassifications(tools, classify, version).some(({ isLower }) => !isLower)) return true;
+    if (listReclassifications(tools, classify, version).some(canRaise)) return true;
   }
   return false;
 }
@@ -51,8 +70,8 @@ export async function raiseClasses(batch: Batch, classify: ClassifyTool, version
   let raised = 0;
   for (const serverId of await listStoredServers(batch)) {
     const { tools } = await readStoredServer(batch, serverId);
-    const changes = listReclassifications(tools, classify, version).filter(({ isLower }) => !isLower);
-    raised += await takeReclassifications(batch, serverId, tools, changes, nowMs);
+    const changes = listReclassifications(tools, classify, version).filter(canRaise);
+    raised += await takeReclassifications(batch, serverId, tools, changes.map(raise), nowMs);
   }
   return raised;
 }

@@ -201,6 +201,26 @@ describe("the tables of several chains", () => {
     }
   });
 
+  it("show that a chain is gone with everything that spoke of it, for the others are left with more unsigned than writers leave", async () => {
+    const { log } = await openChains(20);
+    try {
+      const options = { publicKey: log.audit.publicKey, signedWithin: { entries: 10, ms: 30_000 } };
+      const verify = async () => await verifyStore(log.store, options);
+      expect((await verify()).ok).toBe(true);
+      // The first checkpoints saw no other chain; they are all that is left.
+      log.tamper("delete from audit_entry where place >= ?", 2 * CHAIN_ENTRIES);
+      log.tamper("delete from audit_checkpoint where place >= ?", 2 * CHAIN_ENTRIES);
+      log.tamper("delete from audit_chain where chain = 2");
+      expect(faultOf(await verify())).toMatchObject({ kind: "chain_removed", chain: 2 });
+      log.tamper("delete from audit_checkpoint where note like '%' || char(10) || 'chain 2 %'");
+      log.tamper("update audit_chain set signed_size = 0");
+      expect((await verifyStore(log.store, { publicKey: log.audit.publicKey })).ok).toBe(true);
+      expect(faultOf(await verify())).toMatchObject({ kind: "checkpoint", chain: 0 });
+    } finally {
+      await log.close();
+    }
+  });
+
   it("show a chain that was cut back with its head and its own checkpoints", async () => {
     const fault = await check((log) => {
       const [from, to] = [toPlace(1, 3), 2 * CHAIN_ENTRIES];

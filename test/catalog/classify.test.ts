@@ -2,6 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { classifyTool } from "../../src/catalog/classify.ts";
+import { listFields, MAX_SCHEMA_CHARACTERS } from "../../src/catalog/fields.ts";
+import { foldText, MAX_FOLDED_CHARACTERS } from "../../src/catalog/fold-words.ts";
 import { describeSignal } from "../../src/catalog/signals.ts";
 import { CLASS_RANK } from "../../src/catalog/verdict.ts";
 import { type Json, type JsonObject, toJson } from "../../src/kernel/json.ts";
@@ -265,5 +267,30 @@ describe("laws", () => {
     expect(classifyTool(huge).signals.map(({ name }) => name)).toContain("not_looked_at");
     // Quadratic work on these sizes would take hours.
     expect(performance.now() - startedMs).toBeLessThan(20_000);
+  });
+
+  // One letter that unfolds into eighteen.
+  it.each(["\ufdfa", "e\u0301", "a "])("of a definition that is nothing but %j a bounded part is looked at", (letters) => {
+    const text = letters.repeat(16_384);
+    expect(foldText(text).length).toBeLessThanOrEqual(MAX_FOLDED_CHARACTERS);
+    const properties = Object.fromEntries(
+      Array.from({ length: 500 }, (_, index) => [
+        `${text.slice(0, 4_000)}${index}`,
+        { enum: [text.slice(0, 1_000)], description: text.slice(0, 3_000) },
+      ]),
+    );
+    const definition = define("t", text, properties);
+    const { fields, isCut } = listFields((definition as JsonObject)["inputSchema"]);
+    const characters = fields.reduce((sum, { joined, said, choices }) => sum + joined.length + said.length + choices.join("").length, 0);
+    expect(isCut).toBe(true);
+    // What is read when the bound is reached is still read whole.
+    expect(characters).toBeLessThanOrEqual(MAX_SCHEMA_CHARACTERS + 2 * MAX_FOLDED_CHARACTERS);
+    expect(classifyTool(definition).signals.map(({ name }) => name)).toContain("not_looked_at");
+  });
+
+  it("a choice behind more than are looked at is not passed over in silence", () => {
+    const choices = [...Array.from({ length: 64 }, (_, index) => `get_${index}`), "delete_everything"];
+    const seen = classifyTool(define("t", "Gets things.", { action: { type: "string", enum: choices } }));
+    expect(seen.signals.map(({ name }) => name)).toContain("not_looked_at");
   });
 });

@@ -1,12 +1,18 @@
 /** Sessions and calls of several rounds that go on where they were not begun: after a restart, as at another replica. */
+import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type RunningApp, startApp } from "../../src/app.ts";
+import type { Endpoint } from "../../src/gateway/desk.ts";
+import { createSessionSeal } from "../../src/gateway/session-seal.ts";
 import { createLog } from "../../src/observe/log.ts";
+import { createSealer } from "../../src/vault/seal.ts";
+import { RawStream } from "../interop/raw-client.ts";
+import { waitUntil } from "../support/gateway.ts";
 import { type HeaderList, type RawAnswer, sendHttp } from "../support/raw-http.ts";
-import { type RawUpstream, startRawUpstream } from "../support/raw-upstream.ts";
+import { type Asked, OK_RESULT, type RawUpstream, type Reply, startRawUpstream } from "../support/raw-upstream.ts";
 
 const ALICE = "the-token-of-alice-0001";
 const BOB = "the-token-of-bob-000001";
@@ -48,6 +54,14 @@ function send(
   return sendHttp(port, { method, path: where, headers: [...own, ...headers], ...(body ? { body: JSON.stringify(body) } : {}) });
 }
 
+/** Posts a request whose answer is read as it comes. */
+async function listen(body: object, headers: HeaderList): Promise<RawStream> {
+  const abort = new AbortController();
+  const own = { authorization: `Bearer ${ALICE}`, "content-type": "application/json", accept: "application/json, text/event-stream" };
+  const sent = { method: "POST", headers: { ...own, ...Object.fromEntries(headers) }, body: JSON.stringify(body), signal: abort.signal };
+  return new RawStream(await fetch(`${app?.url}/mcp/alpha`, sent), abort);
+}
+
 const inSession = (id: string): HeaderList => [
   ["Mcp-Session-Id", id],
   ["Mcp-Protocol-Version", "2025-11-25"],
@@ -68,21 +82,24 @@ async function initialize(where?: string): Promise<string> {
   return id;
 }
 
+const OPENED = '{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"raw","version":"1"}}';
+const QUESTION = '{"message":"Who?","requestedSchema":{"type":"object","properties":{}}}';
+
+function opens(asked: Asked): Reply | undefined {
+  if (asked.method !== "initialize") return undefined;
+  return {
+    act: (response, _socket, id) =>
+      void response
+        .writeHead(200, { "content-type": "application/json", "mcp-session-id": "upstream-session-1" })
+        .end(`{"jsonrpc":"2.0","id":${id},"result":${OPENED}}`),
+  };
+}
+
 async function begin(era: "legacy" | "both"): Promise<void> {
   dir = mkdtempSync(path.join(tmpdir(), "sallyport-recall-"));
   mkdirSync(path.join(dir, "data"));
   upstream = await startRawUpstream({ era });
-  upstream.respond = (_arrived, asked) =>
-    asked.method === "initialize"
-      ? {
-          act: (response, _socket, id) =>
-            void response
-              .writeHead(200, { "content-type": "application/json", "mcp-session-id": "upstream-session-1" })
-              .end(
-                `{"jsonrpc":"2.0","id":${id},"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"raw","version":"1"}}}`,
-              ),
-        }
-      : undefined;
+  upstream.respond = (_arrived, asked) => opens(asked);
   const grant = { server: "alpha", policy: "alpha", identity: "alice@example.com" };
   const config = {
     servers: { alpha: { upstream: { url: upstream.url }, network: { allow: ["127.0.0.1/32"] }, asks: ["elicitation"] } },
@@ -94,8 +111,22 @@ async function begin(era: "legacy" | "both"): Promise<void> {
 }
 afterEach(async () => {
   await app?.stop();
-  await upstream.stop();
-  rmSync(dir, { recursive: true, force: true });
+  await upstream?.stop();
+  app = upstream = undefined as never;
+  if (dir !== "") rmSync(dir, { recursive: true, force: true });
+  dir = "";
+});
+
+test("an id is one that is read again, or a name alone", () => {
+  const seal = createSessionSeal(createSealer(randomBytes(32), "k", randomBytes), randomBytes);
+  const shared = { grantId: "g", serverId: "s", protocolVersion: "2025-11-25", upstreamVersion: "2025-11-25", client: {}, nowMs: 0 };
+  const write = (upstreamSession: string, opening?: string): string =>
+    seal.write({ ...shared, upstreamSession, endpoint: {} as Endpoint }, opening);
+  for (const id of [write("s"), write("s", "{}"), write("s", "x".repeat(4_000)), write("x".repeat(4_000))]) {
+    expect(seal.read(id, 0)).toMatchObject({ grantId: "g" });
+  }
+  for (const id of [write("s", "\u4e2d".repeat(4_096)), write("x".repeat(12_000)), write("s", "x".repeat(5_000))])
+    expect(id).toHaveLength(24);
 });
 
 const lastCall = () => upstream.calls().at(-1);
@@ -135,6 +166,44 @@ describe("a session of an older client", () => {
     expect((await send(call(1), inSession(id))).status).toBe(404);
     expect((await send({ jsonrpc: "2.0", id: "s1", result: {} }, inSession(id))).status).toBe(404);
     expect(upstream.calls()).toHaveLength(0);
+  });
+
+  test("has ids of its own at each place, so that no answer finds another question, and no stream another's client", async () => {
+    let finish = (): void => undefined;
+    upstream.respond = (_arrived, asked) => {
+      if (asked.method !== "tools/call") return opens(asked);
+      const question = `{"jsonrpc":"2.0","id":"of-the-server","method":"elicitation/create","params":${QUESTION}}`;
+      return {
+        act: (response, _socket, own) => {
+          response.writeHead(200, { "content-type": "text/event-stream" }).write(`data: ${question}\n\n`);
+          finish = () => void response.end(`data: {"jsonrpc":"2.0","id":${own},"result":${OK_RESULT}}\n\n`);
+        },
+      };
+    };
+    const id = await initialize();
+    const ask = async (): Promise<{ stream: RawStream; event: string; asked: string }> => {
+      const stream = await listen(call(1), inSession(id));
+      const events = () => stream.events.filter(({ data }) => data.includes("elicitation/create"));
+      await waitUntil(() => events().length > 0);
+      const [event] = events();
+      return { stream, event: event?.id ?? "", asked: JSON.parse(event?.data ?? "").id };
+    };
+    const before = await ask();
+    finish();
+    await before.stream.ended;
+    await restart();
+    const after = await ask();
+    upstream.forget();
+    expect(after.asked).not.toBe(before.asked);
+    const answer = (to: string) => send({ jsonrpc: "2.0", id: to, result: { action: "accept", content: {} } }, inSession(id));
+    expect((await answer(before.asked)).status).toBe(400);
+    expect(upstream.arrived).toEqual([]);
+    const back = [...inSession(id), ["Last-Event-ID", before.event]] as HeaderList;
+    expect((await send(undefined, back, "/mcp/alpha", ALICE, "GET")).status).toBe(400);
+    expect((await answer(after.asked)).status).toBe(202);
+    expect(upstream.arrived.map(({ text }) => JSON.parse(text).id)).toEqual(["of-the-server"]);
+    finish();
+    await after.stream.ended;
   });
 
   test("goes on with several servers, each of which is opened anew", async () => {

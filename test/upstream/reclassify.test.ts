@@ -98,6 +98,30 @@ test("a newer version raises by itself, lowers by a person's word alone, and ask
   expect(listReclassifications(await stored(), says("2", first), "2").map(({ name }) => name)).toEqual(["milder"]);
 });
 
+test("what is worse in one thing and milder in the other is raised where it is worse", async () => {
+  await observe(["a", "b"], says("1", { a: ["read", "high"], b: ["destructive", "low"] }));
+  const newer = says("2", { a: ["execute", "medium"], b: ["write", "critical"] });
+  expect(await canRaiseClasses(store.query, newer, "2")).toBe(true);
+  expect(await store.write((batch) => raiseClasses(batch, newer, "2", 5))).toBe(2);
+  const raised = [
+    ["a", "execute", "high", "1"],
+    ["b", "destructive", "critical", "1"],
+  ];
+  expect(await told()).toEqual(raised);
+  // The rest waits, and is not raised over and over.
+  expect(await canRaiseClasses(store.query, newer, "2")).toBe(false);
+  const waiting = listReclassifications(await stored(), newer, "2");
+  expect(waiting.map(({ name, isLower }) => [name, isLower])).toEqual([
+    ["a", true],
+    ["b", true],
+  ]);
+  await store.write(async (batch) => takeReclassifications(batch, "s", await stored(), waiting, 6));
+  expect(await told()).toEqual([
+    ["a", "execute", "medium", "2"],
+    ["b", "write", "critical", "2"],
+  ]);
+});
+
 test("a class by hand goes before, and entries say that it is a person's", async () => {
   await observe(["a", "b"], says("1", { a: ["read", "low"] }));
   const index = await loadToolIndex(store.query, "s", { a: "destructive" });

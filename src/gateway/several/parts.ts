@@ -118,7 +118,7 @@ function createPart(desk: Desk, parent: Session, several: Several, source: Endpo
     nowMs: desk.clock.now(),
     endpoint,
   };
-  const session = createSession(seed, parent.id, `p${several.nextPart++}-`);
+  const session = createSession(seed, parent.id, parent.mark, `p${several.nextPart++}-`);
   const end = (): void => desk.sessions.end(session);
   parent.closers.add(end);
   session.closers.add(() => parent.closers.delete(end));

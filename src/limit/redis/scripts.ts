@@ -183,14 +183,15 @@ for a = ${TAKE_FACTS + 1}, #ARGV, ${CHARGE_FACTS} do
 end
 if first >= 0 then return { ${ANSWER.full}, now, first, longest } end
 if not taking then return { ${ANSWER.done}, now } end
-local function keep(place, member, expires, at, bound)
+-- Keys live by the clock as it stands now: a count may be ahead of one that was set back.
+local function keep(place, member, expires, bound)
   if place == 0 then return end
   local set = KEYS[place]
   if redis.call('ZCARD', set) >= bound then redis.call('ZREMRANGEBYSCORE', set, '-inf', fmt(now)) end
   local score = redis.call('ZSCORE', set, member)
   if score and tonumber(score) >= expires then return end
   redis.call('ZADD', set, fmt(expires), member)
-  lengthen(set, expires - at + SPARE)
+  lengthen(set, expires - now + SPARE)
 end
 local answer, record = { ${ANSWER.done}, now }, {}
 for _, q in ipairs(charges) do
@@ -214,9 +215,9 @@ for _, q in ipairs(charges) do
     if #c.gone > 0 then redis.call('HDEL', c.key, unpack(c.gone)) end
     redis.call('HSET', c.key, 's', fmt(c.at), 't', add(c.total, q.amount), 'o', fmt(c.o or index), 'n', fmt(index),
       fmt(index), fmt(free) .. ':' .. amount)
-    redis.call('PEXPIRE', c.key, fmt(expires - c.at + SPARE))
-    keep(q.family, q.member, expires, c.at, values)
-    keep(q.sessions, q.session, expires, c.at, sessions)
+    redis.call('PEXPIRE', c.key, fmt(expires - now + SPARE))
+    keep(q.family, q.member, expires, values)
+    keep(q.sessions, q.session, expires, sessions)
     record[#record + 1] = q.place .. ':' .. fmt(index) .. ':' .. q.amount
     for _, fact in ipairs({ q.place, index, c.at, free, expires }) do answer[#answer + 1] = fact end
   end

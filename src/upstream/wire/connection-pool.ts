@@ -31,6 +31,8 @@ export interface PoolBounds {
   readonly headTimeoutMs: number;
   /** Between its bytes; 0: any time. */
   readonly silenceTimeoutMs: number;
+  /** How long whoever takes the answer may keep the server waiting at one stretch. */
+  readonly pauseTimeoutMs: number;
 }
 
 export class ConnectionPool implements ConnectionOwner {
@@ -55,7 +57,7 @@ export class ConnectionPool implements ConnectionOwner {
   constructor(openSocket: OpenSocket, bounds: PoolBounds) {
     this.#openSocket = openSocket;
     this.#bounds = bounds;
-    const times = [bounds.connectTimeoutMs, bounds.waitTimeoutMs, bounds.headTimeoutMs, KEEP_ALIVE_MS];
+    const times = [bounds.connectTimeoutMs, bounds.waitTimeoutMs, bounds.headTimeoutMs, bounds.pauseTimeoutMs, KEEP_ALIVE_MS];
     if (bounds.silenceTimeoutMs > 0) times.push(bounds.silenceTimeoutMs);
     this.#tickMs = Math.min(MAX_TICK_MS, Math.max(MIN_TICK_MS, Math.min(...times) / TICKS_OF_SHORTEST));
   }
@@ -222,7 +224,7 @@ export class ConnectionPool implements ConnectionOwner {
 
   #tick(): void {
     this.ticks++;
-    const { connectTimeoutMs, waitTimeoutMs, headTimeoutMs, silenceTimeoutMs } = this.#bounds;
+    const { connectTimeoutMs, waitTimeoutMs, headTimeoutMs } = this.#bounds;
     for (const [waiting, since] of this.#queue) {
       if (!this.#isOver(since, waitTimeoutMs)) continue;
       this.#queue.delete(waiting);
@@ -233,7 +235,7 @@ export class ConnectionPool implements ConnectionOwner {
       if (!connection.isReady) {
         if (this.#isOver(lastTick, connectTimeoutMs)) connection.giveUp(new Error("no connection in time"));
       } else if (passenger === undefined) continue;
-      else if (connection.awaitsHead ? this.#isOver(lastTick, headTimeoutMs) : this.#isSilent(connection, silenceTimeoutMs)) {
+      else if (connection.awaitsHead ? this.#isOver(lastTick, headTimeoutMs) : this.#isSilent(connection)) {
         connection.destroy("answer_timeout", "no answer in time");
       }
     }
@@ -254,8 +256,11 @@ export class ConnectionPool implements ConnectionOwner {
     return (this.ticks - since - 1) * this.#tickMs >= timeoutMs;
   }
 
-  #isSilent(connection: Connection, timeoutMs: number): boolean {
-    return timeoutMs > 0 && !connection.isPaused && this.#isOver(connection.lastTick, timeoutMs);
+  /** A client that does not read must not hold a connection for ever that others wait for. */
+  #isSilent({ isPaused, lastTick }: Connection): boolean {
+    const { silenceTimeoutMs, pauseTimeoutMs } = this.#bounds;
+    const timeoutMs = isPaused ? pauseTimeoutMs : silenceTimeoutMs;
+    return timeoutMs > 0 && this.#isOver(lastTick, timeoutMs);
   }
 
   /** With nothing left the clock stands, and whoever closed it may go on. */

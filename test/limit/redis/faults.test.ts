@@ -282,6 +282,24 @@ describe.runIf(HAS_REDIS)("counters in Redis", () => {
     expect(answer.ok || Math.abs(Number(answer.retryAfterMs) - (end - ofServer * 1000))).toBeLessThan(60_000);
   });
 
+  test("a clock that is set back forgets nothing before its time comes again", async () => {
+    const redis = await openServer();
+    const rig = await openRig(redis.url);
+    const HOUR = 3_600_000;
+    const day = chargeOf(limitOf({ key: "day", max: 2, calendar: calendarOf("day", "UTC") }), { per: "text:a" });
+    const hour = chargeOf(limitOf({ key: "hour", max: 2, windowMs: HOUR, scope: "session" }));
+    const who = partiesOf({ session: "s1" });
+    const nine = START;
+    // An hour ahead, then set right: what was counted first stands an hour in the future.
+    for (const atMs of [nine + HOUR, nine]) expect((await rig.limits.take([day, hour], who, atMs)).ok).toBe(true);
+    const keys = (await redis.send("KEYS", "*:c:*")).match(/sallyport:\S+/g) ?? [];
+    const lives = await Promise.all(keys.map(async (key) => Number((await redis.send("PTTL", key)).match(/:(-?\d+)/)?.[1])));
+    // What was counted at ten frees at eleven: two hours from now.
+    expect(lives).toHaveLength(2);
+    for (const ms of lives) expect(ms).toBeGreaterThan(2 * HOUR);
+    expect((await rig.limits.take([day], who, nine + 14 * HOUR)).ok).toBe(false);
+  });
+
   test("rows that count no more leave the store, the others stay", async () => {
     const redis = await openServer();
     const rig = await openRig(redis.url);

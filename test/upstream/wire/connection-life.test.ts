@@ -251,6 +251,15 @@ describe("a sink", () => {
     expect(await recorder.done).toMatchObject(isWhole("ab"));
   });
 
+  test.each([false, true])("that pauses for ever loses its answer, and another has the connection (stream: %s)", async (stream) => {
+    const server = await startRawAnswers((socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na"));
+    const upstream = openUpstream(server.url, {}, { callConnections: 1, pauseTimeoutMs: 200 });
+    const recorder = createRecorder(() => false);
+    upstream.exchange({ method: "POST", headers: {}, body: Buffer.from("{}"), stream }, recorder);
+    expect(await recorder.done).toMatchObject(isFault("answer_timeout", "unknown"));
+    while (server.sockets.some((socket) => !socket.destroyed)) await pause(2);
+  });
+
   test("that cancels at the head hears nothing more than that", async () => {
     const server = await startRawAnswers((socket) => socket.write(answer("body")));
     const upstream = openUpstream(server.url);
