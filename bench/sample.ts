@@ -1,44 +1,53 @@
 /**
- * One sample: wrk against one system for some seconds, with what the system's own processes spent on a processor
- * (the kernel's schedstat, nanoseconds) and what the rest of the machine did meanwhile.
+ * One sample: some seconds of load against one system, with what the system's own processes spent on a processor and what
+ * the rest of the machine did meanwhile. Closed loop by wrk, open loop by `open-loop.ts`.
  */
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { LOAD_CORE, ROOT, type System } from "./launch.ts";
+import { BAD_ANSWERS } from "./load-script.ts";
+import type { OpenLoop, OpenLoopResult } from "./open-loop.ts";
+import { readBusyMs, spentMs } from "./processor-time.ts";
+
+/** Foreign load above which a sample is taken again, in cores. */
+export const DISTURBED_CORES = 0.15;
 
 export interface Sample {
-  readonly requestsPerSecond: number;
+  readonly callsPerSecond: number;
   readonly p50Us: number;
   readonly p99Us: number;
-  /** Processor time of the system under test for each request, in microseconds. */
+  /** Processor time of the system under test for each call, in microseconds. */
   readonly cpuUs: number;
   /** Busy cores that neither the system, the load nor the upstream account for. */
   readonly foreignCores: number;
   readonly errors: number;
-  readonly requests: number;
+  readonly calls: number;
 }
 
-export interface Load {
-  readonly url: string;
-  readonly connections: number;
-  readonly seconds: number;
-  /** A wrk script with method, headers and body. */
-  readonly script: string;
+/** What a load program printed, and the time it took. */
+interface Ran {
+  readonly text: string;
+  readonly ownMs: number;
+  readonly foreignCores: number;
 }
 
-function spentNs(pid: number): number {
-  try {
-    return readdirSync(`/proc/${pid}/task`)
-      .map((task) => Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]))
-      .reduce((sum, value) => sum + value, 0);
-  } catch {
-    return 0;
-  }
-}
-
-function busyMs(): number {
-  const fields = (readFileSync("/proc/stat", "utf8").split("\n")[0] as string).trim().split(/\s+/).slice(1).map(Number);
-  const idle = (fields[3] as number) + (fields[4] as number);
-  return (fields.slice(0, 8).reduce((sum, value) => sum + value, 0) - idle) * 10;
+async function run(system: System, others: readonly number[], command: string, args: readonly string[]): Promise<Ran> {
+  const pids = system.pids();
+  const [before, othersBefore, busyBefore, startMs] = [spentMs(pids), spentMs(others), readBusyMs(), performance.now()];
+  const child = spawn("taskset", ["-c", LOAD_CORE, command, ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  let loadMs = 0;
+  const watch = setInterval(() => {
+    loadMs = Math.max(loadMs, spentMs([child.pid as number]));
+  }, 50);
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+  });
+  await new Promise((resolve) => child.on("close", resolve));
+  clearInterval(watch);
+  const elapsedMs = performance.now() - startMs;
+  const ownMs = spentMs(pids) - before;
+  const foreignMs = readBusyMs() - busyBefore - ownMs - (spentMs(others) - othersBefore) - loadMs;
+  return { text, ownMs, foreignCores: foreignMs / elapsedMs };
 }
 
 function microseconds(text: string | undefined): number {
@@ -47,47 +56,51 @@ function microseconds(text: string | undefined): number {
   return Number(match[1]) * { us: 1, ms: 1_000, s: 1_000_000 }[match[2] as "us" | "ms" | "s"];
 }
 
-async function runWrk(load: Load): Promise<{ text: string; cpuMs: number }> {
-  const args = ["-c", "0", "wrk", "-t1", `-c${load.connections}`, `-d${load.seconds}s`, "--latency", "-s", load.script, load.url];
-  const child = spawn("taskset", args, { stdio: ["ignore", "pipe", "inherit"] });
-  let text = "";
-  let cpuMs = 0;
-  const watch = setInterval(() => {
-    cpuMs = Math.max(cpuMs, spentNs(child.pid as number) / 1e6);
-  }, 50);
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-    text += chunk;
-  });
-  await new Promise((resolve) => child.on("close", resolve));
-  clearInterval(watch);
-  return { text, cpuMs };
-}
-
-/** Loads a system whose processes are `pids`; `others` are the upstream's. */
-export async function takeSample(load: Load, pids: readonly number[], others: readonly number[]): Promise<Sample> {
-  const spent = (list: readonly number[]) => list.map(spentNs).reduce((sum, value) => sum + value, 0) / 1e6;
-  const [before, othersBefore, busyBefore, startMs] = [spent(pids), spent(others), busyMs(), performance.now()];
-  const { text, cpuMs } = await runWrk(load);
-  const elapsedMs = performance.now() - startMs;
-  const ownMs = spent(pids) - before;
-  const foreignMs = busyMs() - busyBefore - ownMs - (spent(others) - othersBefore) - cpuMs;
-  const requests = Number(/(\d+) requests in/.exec(text)?.[1] ?? 0);
+function readWrk({ text, ownMs, foreignCores }: Ran): Sample {
+  const calls = Number(/(\d+) requests in/.exec(text)?.[1] ?? 0);
   const socketErrors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text)?.slice(1) ?? [];
   const statusErrors = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
+  const badAnswers = Number(BAD_ANSWERS.exec(text)?.[1] ?? 0);
   return {
-    requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? 0),
+    callsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? 0),
     p50Us: microseconds(/50%\s+(\S+)/.exec(text)?.[1]),
     p99Us: microseconds(/99%\s+(\S+)/.exec(text)?.[1]),
-    cpuUs: (ownMs * 1000) / Math.max(1, requests),
-    foreignCores: foreignMs / elapsedMs,
-    errors: socketErrors.map(Number).reduce((sum, value) => sum + value, 0) + statusErrors,
-    requests,
+    cpuUs: (ownMs * 1000) / Math.max(1, calls),
+    foreignCores,
+    errors: socketErrors.map(Number).reduce((sum, value) => sum + value, 0) + statusErrors + badAnswers,
+    calls,
   };
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  const middle = sorted.length >> 1;
-  if (sorted.length === 0) return Number.NaN;
-  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+/** Takes a sample again once where the machine was disturbed, and keeps the quieter one. */
+async function insistOnQuiet<T extends { readonly foreignCores: number }>(take: () => Promise<T>): Promise<T> {
+  const first = await take();
+  if (first.foreignCores <= DISTURBED_CORES) return first;
+  const second = await take();
+  return second.foreignCores < first.foreignCores ? second : first;
+}
+
+export interface ClosedLoad {
+  readonly script: string;
+  readonly connections: number;
+  readonly seconds: number;
+  /** Beyond this a call is an error. */
+  readonly timeoutSeconds?: number;
+}
+
+/** `others` are the processes behind the system, whose time is not its own. */
+export async function takeSample(system: System, others: readonly number[], load: ClosedLoad): Promise<Sample> {
+  const { connections, seconds, script, timeoutSeconds = 10 } = load;
+  const words = ["-t1", `-c${connections}`, `-d${seconds}s`, `--timeout`, `${timeoutSeconds}s`, "--latency", "-s", script, system.url];
+  return await insistOnQuiet(async () => readWrk(await run(system, others, "wrk", words)));
+}
+
+export type OpenSample = OpenLoopResult & { readonly cpuUs: number; readonly foreignCores: number };
+
+export async function takeOpenSample(system: System, others: readonly number[], load: OpenLoop): Promise<OpenSample> {
+  return await insistOnQuiet(async () => {
+    const ran = await run(system, others, process.execPath, ["bench/open-loop.ts", JSON.stringify(load)]);
+    const result = JSON.parse(ran.text) as OpenLoopResult;
+    return { ...result, cpuUs: (ran.ownMs * 1000) / Math.max(1, result.calls), foreignCores: ran.foreignCores };
+  });
 }
