@@ -13,6 +13,7 @@ export const ROOT: string = path.resolve(import.meta.dirname, "..");
 const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 15_000;
 const ASK_TIMEOUT_MS = 10_000;
+const MAX_SAID_CHARACTERS = 2_000;
 
 /** Where there are so many cores, load, upstream and stores have those that the gateways leave them. */
 export const CORES_TO_SCALE = 4;
@@ -45,12 +46,19 @@ export async function findPort(): Promise<number> {
   });
 }
 
+/** The last of what each program said of itself, for when it does not start. */
+const said = new WeakMap<ChildProcess, string>();
+
 export function launch(core: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-  return spawn("taskset", ["-c", core, command, ...args], {
+  const child = spawn("taskset", ["-c", core, command, ...args], {
     cwd: ROOT,
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` },
   });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    said.set(child, ((said.get(child) ?? "") + text).slice(-MAX_SAID_CHARACTERS));
+  });
+  return child;
 }
 
 function childrenOf(pid: number): number[] {
@@ -107,8 +115,8 @@ export async function insist<T>(child: ChildProcess, what: string, attempt: () =
     } catch (error) {
       last = error;
     }
-    if (child.exitCode !== null) throw new Error(`${what} ended with ${child.exitCode} before it answered`);
-    if (performance.now() > giveUpMs) throw new Error(`${what} did not answer in time`, { cause: last });
+    if (child.exitCode !== null) throw new Error(`${what} ended with ${child.exitCode} before it answered\n${said.get(child) ?? ""}`);
+    if (performance.now() > giveUpMs) throw new Error(`${what} did not answer in time\n${said.get(child) ?? ""}`, { cause: last });
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

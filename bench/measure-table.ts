@@ -44,6 +44,8 @@ export interface TableOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;
+  /** Nothing will be judged: no sample is taken twice, and those of one system run at the same time. */
+  readonly quick: boolean;
   readonly startPeers: () => Promise<readonly System[]>;
   readonly say: (text: string) => void;
 }
@@ -57,20 +59,23 @@ export interface Table {
   readonly syncsPerCall: number | undefined;
 }
 
+/** All at the same time, kept in the table's order; where one does not start, the others are still known. */
 async function startAll(workshop: Workshop, options: TableOptions, systems: System[]): Promise<void> {
   const policy = benchPolicy(1);
-  const gateway = async (choice: Omit<GatewayChoice, "policy">): Promise<void> => {
-    systems.push(await startSallyport(workshop, { ...choice, policy }));
-  };
+  const gateway = (choice: Omit<GatewayChoice, "policy">): Promise<System> => startSallyport(workshop, { ...choice, policy });
   systems.push(await startUpstream(workshop.upstreamPort));
-  systems.push(await startNginx(workshop));
-  systems.push(await startRelay(workshop, NAMES.relay));
-  systems.push(await startRelay(workshop, NAMES.relayAgain));
-  await gateway({ name: NAMES.policy, stage: "policy" });
-  await gateway({ name: NAMES.limits, stage: "limits" });
-  await gateway({ name: NAMES.process });
-  await gateway({ name: NAMES.disk, durability: "disk" });
-  await gateway({ name: NAMES.stdio, stdio: true });
+  const starts = await Promise.allSettled([
+    startNginx(workshop),
+    startRelay(workshop, NAMES.relay),
+    startRelay(workshop, NAMES.relayAgain),
+    gateway({ name: NAMES.policy, stage: "policy" }),
+    gateway({ name: NAMES.limits, stage: "limits" }),
+    gateway({ name: NAMES.process }),
+    gateway({ name: NAMES.disk, durability: "disk" }),
+    gateway({ name: NAMES.stdio, stdio: true }),
+  ]);
+  for (const start of starts) if (start.status === "fulfilled") systems.push(start.value);
+  for (const start of starts) if (start.status === "rejected") throw start.reason;
   systems.push(...(await options.startPeers()));
 }
 
@@ -91,7 +96,7 @@ export async function measureTable(workshop: Workshop, options: TableOptions): P
     const others = (system: System): readonly number[] => (system === upstream ? [] : upstream.pids());
 
     say("warming up");
-    for (const [system, { script }] of measured) {
+    for (const [system, { script }] of options.quick ? [] : measured) {
       await takeSample(system, others(system), { script, connections: MANY, seconds: options.warmUpSeconds });
     }
     const entriesBefore = new Map<System, number>();
@@ -102,21 +107,24 @@ export async function measureTable(workshop: Workshop, options: TableOptions): P
       const order = round % 2 === 0 ? systems : [...systems].reverse();
       for (const system of order) {
         const { at, open, script } = measured.get(system) as { at: Map<number, Sample[]>; open: OpenSample[]; script: string };
-        for (const connections of CONNECTIONS) {
-          (at.get(connections) as Sample[]).push(await takeSample(system, others(system), { script, connections, seconds }));
-        }
+        const take = async (connections: number): Promise<void> => {
+          const load = { script, connections, seconds, once: options.quick };
+          (at.get(connections) as Sample[]).push(await takeSample(system, others(system), load));
+        };
+        if (options.quick) await Promise.all(CONNECTIONS.map(take));
+        else for (const connections of CONNECTIONS) await take(connections);
         const saturation = at.get(MANY)?.at(-1)?.callsPerSecond ?? 0;
         const { url, headers, sessions } = system;
         const callsPerSecond = Math.max(1, saturation / 2);
         const load = { urls: [url], headers, sessions, body: CALL_BODY, callsPerSecond, seconds, connections: MANY };
-        open.push(await takeOpenSample(system, others(system), load));
+        open.push(await takeOpenSample(system, others(system), load, options.quick));
         say(`round ${round + 1}/${rounds}: ${system.name}`);
       }
     }
     const list: Measured[] = [];
     for (const [system, { at, open }] of measured) {
       const before = entriesBefore.get(system);
-      const calls = [...[...at.values()].flat(), ...open].reduce((sum, sample) => sum + sample.calls, 0);
+      const calls = [...[...at.values()].flat(), ...open].reduce((sum, sample) => sum + sample.sent, 0);
       const entries = before === undefined ? undefined : (await readMetric(system, "sallyport_audit_entries")) - before;
       const residentMiB = readResidentMiB(system.pids());
       list.push({ name: system.name, at, open, entriesPerCall: entries === undefined ? undefined : entries / calls, residentMiB });

@@ -22,6 +22,7 @@ export interface OpenLoop {
 export interface OpenLoopResult {
   /** Calls whose time counts: those due after the first moments. */
   readonly calls: number;
+  readonly sent: number;
   readonly p50Us: number;
   readonly p99Us: number;
   readonly p999Us: number;
@@ -161,7 +162,7 @@ async function runOpenLoop(load: OpenLoop): Promise<OpenLoopResult> {
   errors += lines.filter((line) => line.dueMs !== undefined).length + (waiting.length - nextWaiting);
   for (const line of lines) line.socket.destroy();
   const [p50Us, p99Us, p999Us] = [0.5, 0.99, 0.999].map((share) => quantile(times, share)) as [number, number, number];
-  return { calls: times.length, p50Us, p99Us, p999Us, errors, senderP99Us: quantile(lateness, 0.99) };
+  return { calls: times.length, sent, p50Us, p99Us, p999Us, errors, senderP99Us: quantile(lateness, 0.99) };
 }
 
 if (import.meta.main) process.stdout.write(JSON.stringify(await runOpenLoop(JSON.parse(process.argv[2] as string) as OpenLoop)));

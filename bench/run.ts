@@ -87,6 +87,7 @@ async function compareAll(): Promise<void> {
     rounds,
     seconds,
     warmUpSeconds,
+    quick,
     startPeers: async () => {
       if (quick || values["no-peers"]) return [];
       const peers = await startPeers(folder, say);

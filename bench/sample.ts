@@ -21,6 +21,8 @@ export interface Sample {
   readonly foreignCores: number;
   readonly errors: number;
   readonly calls: number;
+  /** With those of a sample that was taken again, and of its first moments. */
+  readonly sent: number;
 }
 
 /** What a load program printed, and the time it took. */
@@ -63,21 +65,23 @@ function readWrk({ text, ownMs, foreignCores }: Ran): Sample {
   const badAnswers = Number(BAD_ANSWERS.exec(text)?.[1] ?? 0);
   return {
     callsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? 0),
-    p50Us: microseconds(/50%\s+(\S+)/.exec(text)?.[1]),
-    p99Us: microseconds(/99%\s+(\S+)/.exec(text)?.[1]),
+    p50Us: microseconds(/^ +50% +(\S+)/m.exec(text)?.[1]),
+    p99Us: microseconds(/^ +99% +(\S+)/m.exec(text)?.[1]),
     cpuUs: (ownMs * 1000) / Math.max(1, calls),
     foreignCores,
     errors: socketErrors.map(Number).reduce((sum, value) => sum + value, 0) + statusErrors + badAnswers,
     calls,
+    sent: calls,
   };
 }
 
 /** Takes a sample again once where the machine was disturbed, and keeps the quieter one. */
-async function insistOnQuiet<T extends { readonly foreignCores: number }>(take: () => Promise<T>): Promise<T> {
+async function insistOnQuiet<T extends { readonly foreignCores: number; readonly sent: number }>(take: () => Promise<T>): Promise<T> {
   const first = await take();
   if (first.foreignCores <= DISTURBED_CORES) return first;
   const second = await take();
-  return second.foreignCores < first.foreignCores ? second : first;
+  const sent = first.sent + second.sent;
+  return second.foreignCores < first.foreignCores ? { ...second, sent } : { ...first, sent };
 }
 
 export interface ClosedLoad {
@@ -86,21 +90,25 @@ export interface ClosedLoad {
   readonly seconds: number;
   /** Beyond this a call is an error. */
   readonly timeoutSeconds?: number;
+  /** Taken once, whatever else runs: nothing will be judged. */
+  readonly once?: boolean;
 }
 
 /** `others` are the processes behind the system, whose time is not its own. */
 export async function takeSample(system: System, others: readonly number[], load: ClosedLoad): Promise<Sample> {
   const { connections, seconds, script, timeoutSeconds = 10 } = load;
   const words = ["-t1", `-c${connections}`, `-d${seconds}s`, `--timeout`, `${timeoutSeconds}s`, "--latency", "-s", script, system.url];
-  return await insistOnQuiet(async () => readWrk(await run(system, others, "wrk", words)));
+  const take = async (): Promise<Sample> => readWrk(await run(system, others, "wrk", words));
+  return await (load.once ? take() : insistOnQuiet(take));
 }
 
 export type OpenSample = OpenLoopResult & { readonly cpuUs: number; readonly foreignCores: number };
 
-export async function takeOpenSample(system: System, others: readonly number[], load: OpenLoop): Promise<OpenSample> {
-  return await insistOnQuiet(async () => {
+export async function takeOpenSample(system: System, others: readonly number[], load: OpenLoop, once = false): Promise<OpenSample> {
+  const take = async (): Promise<OpenSample> => {
     const ran = await run(system, others, process.execPath, ["bench/open-loop.ts", JSON.stringify(load)]);
     const result = JSON.parse(ran.text) as OpenLoopResult;
-    return { ...result, cpuUs: (ran.ownMs * 1000) / Math.max(1, result.calls), foreignCores: ran.foreignCores };
-  });
+    return { ...result, cpuUs: (ran.ownMs * 1000) / Math.max(1, result.sent), foreignCores: ran.foreignCores };
+  };
+  return await (once ? take() : insistOnQuiet(take));
 }
