@@ -143,11 +143,17 @@ async function measureCurve(workshop: Workshop, name: string, curve: Curve, opti
   }
 }
 
+/** One curve that can't be had does not take the others with it. */
+function giveUp(name: string, curve: Curve, error: unknown): Grown {
+  const words = `  could not be measured: ${error instanceof Error ? error.message : "an unknown fault"}\n`;
+  return { name, rows: [], drawing: `${curve.what}:\n`, words, errors: 0, kept: false };
+}
+
 export async function measureGrowth(workshop: Workshop, options: GrowthOptions): Promise<Grown[]> {
   const grown: Grown[] = [];
   for (const [name, curve] of Object.entries(CURVES)) {
     if (options.only !== undefined && !options.only.includes(name)) continue;
-    const found = await measureCurve(workshop, name, curve, options);
+    const found = await measureCurve(workshop, name, curve, options).catch((error: unknown) => giveUp(name, curve, error));
     options.say(`${name}: ${found.words.trim()}`);
     grown.push(found);
   }

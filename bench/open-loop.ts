@@ -79,7 +79,7 @@ function createDice(seed: number): () => number {
   };
 }
 
-async function runOpenLoop(load: OpenLoop): Promise<OpenLoopResult> {
+export async function runOpenLoop(load: OpenLoop): Promise<OpenLoopResult> {
   const headers = { "content-type": "application/json", accept: "application/json, text/event-stream", ...load.headers };
   const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const writeHead = ({ pathname, host }: URL): string =>

@@ -18,7 +18,7 @@ const WRITE_TIMEOUT_MS = 60_000;
 
 interface ProfileNode {
   readonly id: number;
-  readonly callFrame: { readonly functionName: string; readonly url: string };
+  readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
   readonly children?: readonly number[];
 }
 
@@ -35,7 +35,8 @@ const SOCKETS = new Set(["writev", "writeBuffer", "writeUtf8String", "writeLatin
 
 /** The part that a frame's own time belongs to; undefined: it ran for whoever called it. */
 function nameFrame({ functionName, url }: ProfileNode["callFrame"]): string | undefined {
-  if (functionName === "(idle)") return "idle";
+  // Starting and ending the profile is no part of a call.
+  if (functionName === "(idle)" || url === "node:inspector") return "idle";
   if (functionName === "(garbage collector)") return "garbage collector";
   if (functionName === "(program)") return "event loop and reading, in C++";
   const room = /\/src\/(?:([^/]+)\/)?[^/]+\.ts$/.exec(url);
@@ -75,6 +76,30 @@ export function shareOut(profile: CpuProfile): Part[] {
     sums.set(name, (sums.get(name) ?? 0) + (profile.timeDeltas[index] ?? 0));
   }
   sums.delete("idle");
+  return toShares(sums);
+}
+
+const FUNCTIONS_TOLD = 25;
+
+/** Functions by their own time, the dearest first, as shares of the time that was not idle. */
+export function listFunctions(profile: CpuProfile): Part[] {
+  const names = new Map(
+    profile.nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => {
+      const place = url === "" ? "" : ` ${url.replace(/^.*\/((?:src|node_modules)\/)/, "$1")}:${lineNumber + 1}`;
+      return [id, `${functionName === "" ? "(anonymous)" : functionName}${place}`];
+    }),
+  );
+  const sums = new Map<string, number>();
+  for (const [index, id] of profile.samples.entries()) {
+    const name = names.get(id) as string;
+    if (name.includes(" node:inspector:")) continue;
+    sums.set(name, (sums.get(name) ?? 0) + (profile.timeDeltas[index] ?? 0));
+  }
+  sums.delete("(idle)");
+  return toShares(sums);
+}
+
+function toShares(sums: ReadonlyMap<string, number>): Part[] {
   const total = [...sums.values()].reduce((sum, value) => sum + value, 0);
   return [...sums].map(([part, value]) => ({ part, share: value / total })).sort((left, right) => right.share - left.share);
 }
@@ -99,6 +124,7 @@ async function takeProfile(system: System, file: string, load: () => Promise<Sam
 
 export interface Breakdown {
   readonly rows: readonly Row[];
+  readonly functions: readonly Row[];
   readonly words: string;
 }
 
@@ -117,14 +143,17 @@ export async function breakDown(workshop: Workshop, upstream: System, seconds: n
     const { cpuUs } = await load(seconds);
     const after = readTicks(pid);
     const kernel = (after.kernel - before.kernel) / Math.max(1, after.kernel - before.kernel + after.user - before.user);
-    const parts = shareOut(await takeProfile(system, file, () => load(seconds)));
-    const rows = parts.map(({ part, share }) => ({
-      part,
-      share: `${(share * 100).toFixed(1)} %`,
-      "µs/call": (share * cpuUs).toFixed(1),
-    }));
+    const profile = await takeProfile(system, file, () => load(seconds));
+    const tell = (column: string, parts: readonly Part[]): Row[] =>
+      parts.map(({ part, share }) => ({
+        [column]: part,
+        share: `${(share * 100).toFixed(1)} %`,
+        "µs/call": (share * cpuUs).toFixed(1),
+      }));
+    const rows = tell("part", shareOut(profile));
+    const functions = tell("function", listFunctions(profile).slice(0, FUNCTIONS_TOLD));
     const words = `One call takes ${cpuUs.toFixed(1)} µs of a processor, ${(kernel * 100).toFixed(0)} % of it in system calls (part of the lines in C++).`;
-    return { rows, words };
+    return { rows, functions, words };
   } finally {
     await system.stop();
   }

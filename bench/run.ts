@@ -78,7 +78,7 @@ async function withUpstream<T>(act: (upstream: System) => Promise<T>): Promise<T
 
 async function takeApart(): Promise<void> {
   const found = await withUpstream((upstream) => breakDown(workshop, upstream, seconds, warmUpSeconds));
-  tell({ breakdown: found }, `\n${found.words}\n${printTable(found.rows)}`);
+  tell({ breakdown: found }, `\n${found.words}\n${printTable(found.rows)}\n${printTable(found.functions)}`);
 }
 
 async function compareAll(): Promise<void> {

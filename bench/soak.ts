@@ -53,7 +53,7 @@ export async function soak(workshop: Workshop, upstream: System, minutes: number
     let [calls, errors] = [0, 0];
     for (const endMs = performance.now() + minutes * 60_000; performance.now() < endMs; ) {
       const seconds = Math.max(1, Math.min(30, Math.round((endMs - performance.now()) / 1000)));
-      const sample = await takeSample(system, upstream.pids(), { script, connections: CONNECTIONS, seconds });
+      const sample = await takeSample(system, upstream.pids(), { script, connections: CONNECTIONS, seconds, once: true });
       calls += sample.calls;
       errors += sample.errors;
       say(`${Math.round((residentMiB.length * LOOK_MS) / 1000)} s: ${Math.round(residentMiB.at(-1) ?? 0)} MiB`);
