@@ -93,7 +93,8 @@ function describe(name: string, curve: Curve, measured: readonly Measured[], dra
   const busy = samples.filter(({ foreignCores }) => foreignCores > DISTURBED_CORES).length * 2 > samples.length;
   const errors = samples.reduce((sum, sample) => sum + sample.errors, 0);
   const points: Point[] = sizes.map((one) => ({ size: one.size, value: median(cpuOf(one)) }));
-  if (drawings !== undefined) {
+  // A picture stays in the tree: only what could be judged is worth one.
+  if (drawings !== undefined && !busy) {
     mkdirSync(drawings, { recursive: true });
     writeFileSync(path.join(drawings, `${name}.svg`), drawSvg(`CPU of a call by ${curve.what}`, "µs a call", points));
   }

@@ -10,6 +10,7 @@ import path from "node:path";
 import pg from "pg";
 import { endChild, familyOf, findPort, insist, STORE_CORES } from "./launch.ts";
 
+const REDIS = "redis-server";
 const INSTALLED = "/usr/lib/postgresql";
 const STOP_TIMEOUT_MS = 20_000;
 
@@ -124,10 +125,10 @@ function ping(port: number): Promise<true> {
 export async function startRedis(workshopFolder: string): Promise<Redis> {
   const folder = path.join(workshopFolder, "redis");
   mkdirSync(folder);
-  const version = /v=([\d.]+)/.exec(execFileSync("redis-server", ["--version"], { encoding: "utf8" }))?.[1] ?? "";
+  const version = /v=([\d.]+)/.exec(execFileSync(REDIS, ["--version"], { encoding: "utf8" }))?.[1] ?? "";
   const port = await findPort();
   const words = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"];
-  const child = spawn("taskset", ["-c", STORE_CORES, "redis-server", ...words], { stdio: "ignore" });
+  const child = spawn("taskset", ["-c", STORE_CORES, REDIS, ...words], { stdio: "ignore" });
   const redis: Redis = { port, version, pids: familyOf(child), stop: () => endChild(child) };
   try {
     await insist(child, "Redis", () => ping(port));

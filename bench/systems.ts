@@ -35,7 +35,8 @@ export async function started(child: ChildProcess, { name, url, headers: given =
   const headers = hasSessions ? { ...given, "mcp-protocol-version": SESSION_REVISION } : given;
   const sessions: string[] = [];
   try {
-    for (let count = 0; hasSessions && count < SESSIONS; count++) {
+    const wanted = hasSessions ? SESSIONS : 0;
+    for (let count = 0; count < wanted; count++) {
       sessions.push(await insist(child, name, () => openSession(url, given)));
     }
     for (const session of hasSessions ? sessions : [undefined]) {
