@@ -46,15 +46,30 @@ export async function findPort(): Promise<number> {
   });
 }
 
+const running = new Set<ChildProcess>();
+
+/** Remembers a program for as long as it lives. */
+export function track(child: ChildProcess): ChildProcess {
+  running.add(child);
+  return child.once("exit", () => running.delete(child));
+}
+
+/** Tells everything that still runs to end; for a run that is itself told to. */
+export function endAll(): void {
+  for (const child of running) child.kill("SIGTERM");
+}
+
 /** The last of what each program said of itself, for when it does not start. */
 const said = new WeakMap<ChildProcess, string>();
 
 export function launch(core: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-  const child = spawn("taskset", ["-c", core, command, ...args], {
-    cwd: ROOT,
-    stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, ...env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` },
-  });
+  const child = track(
+    spawn("taskset", ["-c", core, command, ...args], {
+      cwd: ROOT,
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, ...env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` },
+    }),
+  );
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     said.set(child, ((said.get(child) ?? "") + text).slice(-MAX_SAID_CHARACTERS));
   });

@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { CURVES } from "./curves.ts";
 import { measureGrowth } from "./growth.ts";
 import { judgeTable, listRows, printVerdict } from "./judge-table.ts";
-import { findPort, ROOT, type System } from "./launch.ts";
+import { endAll, findPort, ROOT, type System } from "./launch.ts";
 import { measureTable } from "./measure-table.ts";
 import { startPeers } from "./peers.ts";
 import { printTable } from "./print-table.ts";
@@ -127,6 +127,17 @@ async function useStores(): Promise<void> {
   const found = await withUpstream((upstream) => measureStores(workshop, upstream, { rounds, seconds, warmUpSeconds, say }));
   tell({ stores: found }, `${printTable(found.rows)}\n${found.words}\n`);
   if (found.kept === false) process.exitCode = 1;
+}
+
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
+  process.once(signal, () => {
+    endAll();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    process.exit(code);
+  });
 }
 
 try {

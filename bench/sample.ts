@@ -3,7 +3,7 @@
  * the rest of the machine did meanwhile. Closed loop by wrk, open loop by `open-loop.ts`.
  */
 import { spawn } from "node:child_process";
-import { LOAD_CORE, ROOT, type System } from "./launch.ts";
+import { LOAD_CORE, ROOT, type System, track } from "./launch.ts";
 import { BAD_ANSWERS } from "./load-script.ts";
 import type { OpenLoop, OpenLoopResult } from "./open-loop.ts";
 import { readBusyMs, spentMs } from "./processor-time.ts";
@@ -36,6 +36,7 @@ async function run(system: System, others: readonly number[], command: string, a
   const pids = system.pids();
   const [before, othersBefore, busyBefore, startMs] = [spentMs(pids), spentMs(others), readBusyMs(), performance.now()];
   const child = spawn("taskset", ["-c", LOAD_CORE, command, ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+  track(child);
   let text = "";
   let loadMs = 0;
   const watch = setInterval(() => {

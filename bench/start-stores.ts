@@ -8,7 +8,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync
 import { connect } from "node:net";
 import path from "node:path";
 import pg from "pg";
-import { endChild, familyOf, findPort, insist, STORE_CORES } from "./launch.ts";
+import { endChild, familyOf, findPort, insist, STORE_CORES, track } from "./launch.ts";
 
 const REDIS = "redis-server";
 const INSTALLED = "/usr/lib/postgresql";
@@ -66,7 +66,7 @@ export async function startPostgres(workshopFolder: string): Promise<Postgres> {
   const port = await findPort();
   const settings = ["-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=128MB", "-c", "log_min_messages=fatal"];
   const program = [path.join(programs, "postgres"), "-D", data, "-p", String(port), "-k", folder, ...settings];
-  const child = spawn("taskset", ["-c", STORE_CORES, ...program], { ...owner, cwd: folder, stdio: "ignore" });
+  const child = track(spawn("taskset", ["-c", STORE_CORES, ...program], { ...owner, cwd: folder, stdio: "ignore" }));
 
   async function ask(sql: string): Promise<Record<string, unknown>[]> {
     const client = new pg.Client({ host: "127.0.0.1", port, user, password, database });
@@ -128,7 +128,7 @@ export async function startRedis(workshopFolder: string): Promise<Redis> {
   const version = /v=([\d.]+)/.exec(execFileSync(REDIS, ["--version"], { encoding: "utf8" }))?.[1] ?? "";
   const port = await findPort();
   const words = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"];
-  const child = spawn("taskset", ["-c", STORE_CORES, REDIS, ...words], { stdio: "ignore" });
+  const child = track(spawn("taskset", ["-c", STORE_CORES, REDIS, ...words], { stdio: "ignore" }));
   const redis: Redis = { port, version, pids: familyOf(child), stop: () => endChild(child) };
   try {
     await insist(child, "Redis", () => ping(port));
