@@ -21,7 +21,8 @@ export interface Curve {
   /** With `--full`. */
   readonly fullSizes?: readonly number[];
   readonly quickSizes: readonly number[];
-  readonly connections: number;
+  /** Left out: one call after the other, each to its end. */
+  readonly connections?: number;
   readonly start: (workshop: Workshop, name: string, size: number) => Promise<Started>;
 }
 
@@ -85,7 +86,6 @@ export const CURVES: Readonly<Record<string, Curve>> = {
     law: "linear",
     sizes: [400, 4_000, 40_000, 400_000, 4_000_000],
     quickSizes: [400, 40_000],
-    connections: 4,
     start: (workshop, name, size) => {
       const note = Math.max(1, size - (CALL_BODY.length - SMALL_CALL));
       return startPair(workshop, { name, policy: ONE_RULE }, {}, writeCall(note));
@@ -96,7 +96,6 @@ export const CURVES: Readonly<Record<string, Curve>> = {
     law: "linear",
     sizes: [400, 4_000, 40_000, 400_000, 4_000_000],
     quickSizes: [400, 40_000],
-    connections: 4,
     start: (workshop, name, size) => startPair(workshop, { name, policy: ONE_RULE }, { answerCharacters: size }, CALL_BODY),
   },
   events: {
@@ -104,7 +103,6 @@ export const CURVES: Readonly<Record<string, Curve>> = {
     law: "linear",
     sizes: [1, 100, 10_000, 100_000],
     quickSizes: [1, 100],
-    connections: 4,
     start: (workshop, name, size) => startPair(workshop, { name, policy: ONE_RULE }, { events: size }, CALL_BODY),
   },
 };

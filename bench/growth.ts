@@ -9,7 +9,7 @@ import { drawBars, drawSvg, type Point } from "./draw-curve.ts";
 import { writeLoadScript } from "./load-script.ts";
 import { median, pairUp, round as roundTo } from "./numbers.ts";
 import type { Row } from "./print-table.ts";
-import { DISTURBED_CORES, type Sample, takeSample } from "./sample.ts";
+import { DISTURBED_CORES, type Sample, takeCountedSample, takeSample } from "./sample.ts";
 import type { Workshop } from "./systems.ts";
 
 /** A program that compiles as it runs is measured when it has. */
@@ -17,7 +17,6 @@ const WARM_UP_SAMPLES = 3;
 const ALLOWED_SLOPE = 0.05;
 /** For each unit, between the two largest sizes. */
 const ALLOWED_RISE = 0.25;
-const CALL_TIMEOUT_SECONDS = 60;
 
 export interface GrowthOptions {
   readonly only: readonly string[] | undefined;
@@ -126,13 +125,11 @@ async function measureCurve(workshop: Workshop, name: string, curve: Curve, opti
       const one = await curve.start(workshop, `${name}-${size}-${index}`, size);
       measured.push({ ...one, size, samples: [], script: writeLoadScript(workshop.folder, one.system, one.body) });
     }
-    const take = (one: (typeof measured)[number]): Promise<Sample> =>
-      takeSample(one.system, one.upstream.pids(), {
-        script: one.script,
-        connections: curve.connections,
-        seconds,
-        timeoutSeconds: CALL_TIMEOUT_SECONDS,
-      });
+    const { connections } = curve;
+    const take = ({ system, upstream, body, script }: (typeof measured)[number]): Promise<Sample> =>
+      connections === undefined
+        ? takeCountedSample(system, upstream.pids(), { body, seconds })
+        : takeSample(system, upstream.pids(), { script, connections, seconds });
     for (let time = 0; time < (quick ? 1 : WARM_UP_SAMPLES); time++) for (const one of measured) await take(one);
     for (let round = 0; round < rounds; round++) {
       for (const one of round % 2 === 0 ? measured : [...measured].reverse()) one.samples.push(await take(one));

@@ -109,12 +109,13 @@ export async function post(
   url: string,
   headers: Readonly<Record<string, string>>,
   body: string,
+  timeoutMs: number = ASK_TIMEOUT_MS,
 ): Promise<{ readonly ok: boolean; readonly text: string; readonly session: string | undefined }> {
   const answer = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
     body,
-    signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
+    signal: AbortSignal.timeout(timeoutMs),
   });
   return { ok: answer.ok, text: await answer.text(), session: answer.headers.get("mcp-session-id") ?? undefined };
 }

@@ -3,6 +3,7 @@
  * to the stores, to memory over time and to a call taken apart. Nothing leaves the machine but the installation of the
  * peers; all that is started ends with the run.
  */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -10,7 +11,7 @@ import { parseArgs } from "node:util";
 import { CURVES } from "./curves.ts";
 import { measureGrowth } from "./growth.ts";
 import { judgeTable, listRows, printVerdict } from "./judge-table.ts";
-import { endAll, findPort, ROOT, type System } from "./launch.ts";
+import { endAll, findPort, LOAD_CORE, ROOT, type System } from "./launch.ts";
 import { measureTable } from "./measure-table.ts";
 import { startPeers } from "./peers.ts";
 import { printTable } from "./print-table.ts";
@@ -129,6 +130,8 @@ async function useStores(): Promise<void> {
   if (found.kept === false) process.exitCode = 1;
 }
 
+// Whatever this process does itself is done where the load is; programs are told their own cores.
+spawnSync("taskset", ["-cp", LOAD_CORE, String(process.pid)], { stdio: "ignore" });
 for (const [signal, code] of [
   ["SIGINT", 130],
   ["SIGTERM", 143],

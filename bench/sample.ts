@@ -3,8 +3,10 @@
  * the rest of the machine did meanwhile. Closed loop by wrk, open loop by `open-loop.ts`.
  */
 import { spawn } from "node:child_process";
-import { LOAD_CORE, ROOT, type System, track } from "./launch.ts";
+import { GOOD_ANSWER } from "./call-body.ts";
+import { LOAD_CORE, post, ROOT, type System, track } from "./launch.ts";
 import { BAD_ANSWERS } from "./load-script.ts";
+import { quantile } from "./numbers.ts";
 import type { OpenLoop, OpenLoopResult } from "./open-loop.ts";
 import { readBusyMs, spentMs } from "./processor-time.ts";
 
@@ -89,16 +91,68 @@ export interface ClosedLoad {
   readonly script: string;
   readonly connections: number;
   readonly seconds: number;
-  /** Beyond this a call is an error. */
-  readonly timeoutSeconds?: number;
   /** Taken once, whatever else runs: nothing will be judged. */
   readonly once?: boolean;
 }
 
+/** Beyond this a call is an error. */
+const CALL_TIMEOUT_SECONDS = 10;
+/** At least so many, however long they take. */
+const MIN_COUNTED_CALLS = 3;
+const COUNTED_TIMEOUT_MS = 120_000;
+
+/**
+ * Calls one after the other, each to its end, for those that take so long that what a time cut off would weigh. They come
+ * from this very process, which has the load's core.
+ */
+export async function takeCountedSample(
+  system: System,
+  others: readonly number[],
+  load: { body: string; seconds: number },
+): Promise<Sample> {
+  return await insistOnQuiet(async () => {
+    const behind = [...others, process.pid];
+    const spent = (): readonly [number, number, number] => [spentMs(system.pids()), spentMs(behind), readBusyMs()];
+    const before = spent();
+    const times: number[] = [];
+    let errors = 0;
+    const startMs = performance.now();
+    for (const endMs = startMs + load.seconds * 1000; times.length < MIN_COUNTED_CALLS || performance.now() < endMs; ) {
+      const sentMs = performance.now();
+      const { ok, text } = await post(system.url, system.headers, load.body, COUNTED_TIMEOUT_MS);
+      if (!ok || !text.includes(GOOD_ANSWER)) errors++;
+      times.push((performance.now() - sentMs) * 1000);
+    }
+    const elapsedMs = performance.now() - startMs;
+    const [ownMs, behindMs, busyMs] = spent().map((value, index) => value - (before[index] as number)) as [number, number, number];
+    const calls = times.length;
+    return {
+      callsPerSecond: (calls * 1000) / elapsedMs,
+      p50Us: quantile(times, 0.5),
+      p99Us: quantile(times, 0.99),
+      cpuUs: (ownMs * 1000) / calls,
+      foreignCores: (busyMs - ownMs - behindMs) / elapsedMs,
+      errors,
+      calls,
+      sent: calls,
+    };
+  });
+}
+
 /** `others` are the processes behind the system, whose time is not its own. */
 export async function takeSample(system: System, others: readonly number[], load: ClosedLoad): Promise<Sample> {
-  const { connections, seconds, script, timeoutSeconds = 10 } = load;
-  const words = ["-t1", `-c${connections}`, `-d${seconds}s`, `--timeout`, `${timeoutSeconds}s`, "--latency", "-s", script, system.url];
+  const { connections, seconds, script } = load;
+  const words = [
+    "-t1",
+    `-c${connections}`,
+    `-d${seconds}s`,
+    "--timeout",
+    `${CALL_TIMEOUT_SECONDS}s`,
+    "--latency",
+    "-s",
+    script,
+    system.url,
+  ];
   const take = async (): Promise<Sample> => readWrk(await run(system, others, "wrk", words));
   return await (load.once ? take() : insistOnQuiet(take));
 }
