@@ -14,8 +14,9 @@ import { parseArgs } from "node:util";
 import { FrontServer } from "../src/http/front-server.ts";
 import type { HttpReply, HttpRequest } from "../src/http/request.ts";
 import { HEADERS_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAX_HEADER_BYTES, REQUEST_TIMEOUT_MS } from "../src/http-server.ts";
-import { median, runWrk } from "./sample.ts";
-import { CALL_BODY } from "./systems.ts";
+import { CALL_BODY } from "./call-body.ts";
+import { median } from "./numbers.ts";
+import { takeSample } from "./sample.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "9" }, seconds: { type: "string", default: "2" } } });
 const rounds = Number(values.rounds);
@@ -57,10 +58,11 @@ writeFileSync(script, `wrk.method = "POST"\nwrk.body = [==[${CALL_BODY}]==]\n${l
 async function sample(server: Server, forSeconds: number): Promise<number> {
   const before = process.cpuUsage();
   const { port } = server.address() as AddressInfo;
-  const { text } = await runWrk({ url: `http://127.0.0.1:${port}/mcp/a`, connections: 32, seconds: forSeconds, script });
+  const url = `http://127.0.0.1:${port}/mcp/a`;
+  const system = { name: "listener", url, headers: {}, sessions: [], pids: () => [process.pid], stop: async () => undefined };
+  const { calls: requests, errors } = await takeSample(system, [], { script, connections: 32, seconds: forSeconds, once: true });
   const spent = process.cpuUsage(before);
-  const requests = Number(/(\d+) requests in/.exec(text)?.[1]);
-  if (/Non-2xx|Socket errors/.test(text) || !(requests > 0)) throw new Error(`the load failed: ${text}`);
+  if (errors > 0 || requests === 0) throw new Error("the load failed");
   return (spent.user + spent.system) / requests;
 }
 

@@ -1,151 +1,155 @@
 /**
- * `npm run bench`: one table from one interleaved run. Rounds go A B C … C B A; what is told are medians and, pair by
- * pair within a round, ratios to nginx and to the raw relay. A sample that the rest of the machine disturbed is taken
- * again once; where more than half stay disturbed, no verdict is given.
- *
- *   npm run bench -- [--rounds 5] [--seconds 3] [--growth | --only-growth] [--json]
+ * `npm run bench`: one table from one interleaved run, judged against its marks. Other words lead to the curves of growth,
+ * to the stores, to memory over time and to a call taken apart. Nothing leaves the machine but the installation of the
+ * peers; all that is started ends with the run.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { measureGrowth, type TakeOne } from "./growth.ts";
-import { benchPolicy } from "./policies.ts";
-import { type Load, median, type Sample, takeSample } from "./sample.ts";
-import { CALL_BODY, findPort, type System, startNginx, startRelay, startSallyport, startUpstream } from "./systems.ts";
+import { CURVES } from "./curves.ts";
+import { measureGrowth } from "./growth.ts";
+import { judgeTable, listRows, printVerdict } from "./judge-table.ts";
+import { endAll, findPort, LOAD_CORE, ROOT, type System } from "./launch.ts";
+import { measureTable } from "./measure-table.ts";
+import { startPeers } from "./peers.ts";
+import { printTable } from "./print-table.ts";
+import { breakDown } from "./profile.ts";
+import { soak } from "./soak.ts";
+import { measureStores } from "./stores.ts";
+import { startUpstream } from "./systems.ts";
 
-/** Foreign load above which a sample is taken again, in cores. */
-const DISTURBED_CORES = 0.15;
+const USAGE = `npm run bench -- [WORDS]
+
+  (none)              one table of all systems, and whether the marks are met
+  --growth            curves of growth, drawn into bench/curves
+  --only NAME[,NAME]  of the curves only these: ${Object.keys(CURVES).join(", ")}
+  --full              the curves to their ends: ten million entries
+  --stores            PostgreSQL and Redis: throughput, round trips, two processes
+  --minutes N         memory under load for so long
+  --profile           one call taken apart
+
+  --rounds 5  --seconds 3  --quick (one round of one second)  --no-peers  --json
+
+Needs two cores, wrk, nginx and taskset (Debian: apt-get install wrk nginx-light util-linux); strace, where it is there,
+counts syncs. --stores needs postgresql and redis-server.
+`;
+
 const WARM_UP_SECONDS = 6;
-const MARK_OF_NGINX = 0.25;
-const MARK_ADDED_P50_US = 1000;
-
-function writeScript(folder: string, system: System): string {
-  const file = path.join(folder, `${system.name.replaceAll(/\W+/g, "-")}.lua`);
-  const headers = { "content-type": "application/json", accept: "application/json, text/event-stream", ...system.headers };
-  const lines = Object.entries(headers).map(([name, value]) => `wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`);
-  writeFileSync(file, `wrk.method = "POST"\nwrk.body = [==[${CALL_BODY}]==]\n${lines.join("\n")}\n`);
-  return file;
-}
-
-async function sampleSystem(system: System, script: string, upstream: System, connections: number, seconds: number): Promise<Sample> {
-  const load: Load = { url: system.url, connections, seconds, script };
-  const others = system === upstream ? [] : upstream.pids();
-  const first = await takeSample(load, system.pids(), others);
-  if (first.foreignCores <= DISTURBED_CORES) return first;
-  const second = await takeSample(load, system.pids(), others);
-  return second.foreignCores < first.foreignCores ? second : first;
-}
 
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "3" },
+    quick: { type: "boolean", default: false },
     growth: { type: "boolean", default: false },
-    "only-growth": { type: "boolean", default: false },
+    only: { type: "string" },
+    full: { type: "boolean", default: false },
+    stores: { type: "boolean", default: false },
+    minutes: { type: "string" },
+    profile: { type: "boolean", default: false },
+    "no-peers": { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
-if (values.help) {
-  process.stdout.write(
-    "npm run bench -- [--rounds 5] [--seconds 3] [--growth | --only-growth] [--json]\n\n" +
-      "Needs wrk and nginx (Debian: apt-get install wrk nginx-light) and two cores.\n" +
-      "--growth adds the curves over entries and grants, --only-growth leaves out the table.\n",
-  );
-  process.exit(0);
-}
-const rounds = Number(values.rounds);
-const seconds = Number(values.seconds);
+const { quick } = values;
+const rounds = quick ? 1 : Number(values.rounds);
+const seconds = quick ? 1 : Number(values.seconds);
+const warmUpSeconds = quick ? 1 : WARM_UP_SECONDS;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-const folder = mkdtempSync(path.join(os.tmpdir(), "sallyport-bench-"));
-const upstreamPort = await findPort();
-const workshop = { folder, upstreamPort };
-const systems: System[] = [];
+/** The result: one JSON value, or words. */
+function tell(value: unknown, words: string): void {
+  process.stdout.write(values.json ? `${JSON.stringify(value)}\n` : words);
+}
 
-interface Row {
-  readonly name: string;
-  readonly busy: Sample[];
-  readonly quiet: Sample[];
+const folder = mkdtempSync(path.join(os.tmpdir(), "sallyport-bench-"));
+const workshop = { folder, upstreamPort: await findPort() };
+
+async function withUpstream<T>(act: (upstream: System) => Promise<T>): Promise<T> {
+  const upstream = await startUpstream(workshop.upstreamPort);
+  try {
+    return await act(upstream);
+  } finally {
+    await upstream.stop();
+  }
+}
+
+async function takeApart(): Promise<void> {
+  const found = await withUpstream((upstream) => breakDown(workshop, upstream, seconds, warmUpSeconds));
+  tell({ breakdown: found }, `\n${found.words}\n${printTable(found.rows)}\n${printTable(found.functions)}`);
+}
+
+async function compareAll(): Promise<void> {
+  let missing: readonly string[] = [];
+  const table = await measureTable(workshop, {
+    rounds,
+    seconds,
+    warmUpSeconds,
+    quick,
+    startPeers: async () => {
+      if (quick || values["no-peers"]) return [];
+      const peers = await startPeers(folder, say);
+      missing = peers.missing;
+      return peers.systems;
+    },
+    say,
+  });
+  const rows = listRows(table);
+  const verdict = judgeTable(table);
+  const absent = missing.map((words) => `${words}\n`).join("");
+  tell({ table: rows, verdict, missing }, `${printTable(rows)}${absent}\n${printVerdict(verdict)}`);
+  const unmet = verdict.marks.some(({ met }) => met === false);
+  if (unmet) process.exitCode = 1;
+  if (unmet && !values.json) await takeApart();
+}
+
+async function drawCurves(): Promise<void> {
+  const only = values.only?.split(",");
+  const unknown = only?.find((name) => !(name in CURVES));
+  if (unknown !== undefined) throw new Error(`there is no curve \`${unknown}\`: ${Object.keys(CURVES).join(", ")}`);
+  const drawings = quick ? undefined : path.join(ROOT, "bench/curves");
+  const growth = await measureGrowth(workshop, { only, quick, full: values.full, rounds, seconds, drawings, say });
+  const words = growth.map((curve) => `${curve.drawing}${curve.words}\n`).join("\n");
+  tell({ growth }, `${printTable(growth.flatMap((curve) => curve.rows))}\n${words}`);
+  if (growth.some(({ kept }) => kept === false)) process.exitCode = 1;
+}
+
+async function watchMemory(): Promise<void> {
+  const found = await withUpstream((upstream) => soak(workshop, upstream, Number(values.minutes), say));
+  const words = `${found.calls} calls in ${found.minutes} minutes, ${found.errors} errors; resident at the end ${Math.round(found.residentMiB.at(-1) ?? 0)} MiB, over the second half ${(found.growth * 100).toFixed(1)} %: ${found.flat ? "no growth" : "it GROWS"}\n`;
+  tell({ soak: found }, words);
+  if (!found.flat || found.errors > 0) process.exitCode = 1;
+}
+
+async function useStores(): Promise<void> {
+  const found = await withUpstream((upstream) => measureStores(workshop, upstream, { rounds, seconds, warmUpSeconds, say }));
+  tell({ stores: found }, `${printTable(found.rows)}\n${found.words}\n`);
+  if (found.kept === false) process.exitCode = 1;
+}
+
+// Whatever this process does itself is done where the load is; programs are told their own cores.
+spawnSync("taskset", ["-cp", LOAD_CORE, String(process.pid)], { stdio: "ignore" });
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
+  process.once(signal, () => {
+    endAll();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    process.exit(code);
+  });
 }
 
 try {
-  const upstream = await startUpstream(upstreamPort);
-  systems.push(upstream);
-  const takeOne = (system: System, connections: number): Promise<Sample> =>
-    sampleSystem(system, writeScript(folder, system), upstream, connections, seconds);
-  if (values["only-growth"]) {
-    const growth = await measureGrowth(workshop, rounds, takeOne, say);
-    if (values.json) process.stdout.write(`${JSON.stringify({ growth })}\n`);
-    else {
-      console.table(growth.rows);
-      process.stdout.write(`${growth.words}\n`);
-    }
-  } else await measureTable(upstream, takeOne);
+  if (values.help) process.stdout.write(USAGE);
+  else if (values.growth || values.only !== undefined) await drawCurves();
+  else if (values.stores) await useStores();
+  else if (values.minutes !== undefined) await watchMemory();
+  else if (values.profile) await takeApart();
+  else await compareAll();
 } finally {
-  await Promise.all(systems.map((system) => system.stop()));
-  rmSync(folder, { recursive: true, force: true });
-}
-
-async function measureTable(upstream: System, takeOne: TakeOne): Promise<void> {
-  systems.push(await startNginx(workshop));
-  systems.push(await startRelay(workshop));
-  systems.push(await startRelay(workshop, "raw relay again (A/A)"));
-  systems.push(await startSallyport(workshop, "sallyport", benchPolicy(1)));
-  const scripts = new Map(systems.map((system) => [system, writeScript(folder, system)]));
-  const rows = new Map<System, Row>(systems.map((system) => [system, { name: system.name, busy: [], quiet: [] }]));
-
-  say("warming up");
-  for (const system of systems) await sampleSystem(system, scripts.get(system) as string, upstream, 32, WARM_UP_SECONDS);
-  for (let round = 0; round < rounds; round++) {
-    const order = round % 2 === 0 ? systems : [...systems].reverse();
-    for (const system of order) {
-      const script = scripts.get(system) as string;
-      rows.get(system)?.busy.push(await sampleSystem(system, script, upstream, 32, seconds));
-      rows.get(system)?.quiet.push(await sampleSystem(system, script, upstream, 1, Math.max(1, Math.ceil(seconds / 2))));
-      say(`round ${round + 1}/${rounds}: ${system.name}`);
-    }
-  }
-
-  const list = [...rows.values()];
-  const nginx = list.find((row) => row.name.startsWith("nginx")) as Row;
-  const relay = list.find((row) => row.name === "raw relay") as Row;
-  const ours = list.find((row) => row.name === "sallyport") as Row;
-  const ratio = (row: Row, to: Row) =>
-    median(row.busy.map((sample, index) => sample.requestsPerSecond / (to.busy[index] as Sample).requestsPerSecond));
-  const cpuRatio = (row: Row, to: Row) => median(row.busy.map((sample, index) => (to.busy[index] as Sample).cpuUs / sample.cpuUs));
-  const addedP50 = (row: Row, to: Row) => median(row.quiet.map((sample, index) => sample.p50Us - (to.quiet[index] as Sample).p50Us));
-  const table = list.map((row) => ({
-    system: row.name,
-    "calls/s": Math.round(median(row.busy.map((sample) => sample.requestsPerSecond))),
-    "CPU µs/call": Number(median(row.busy.map((sample) => sample.cpuUs)).toFixed(1)),
-    "p50 µs at 1": Math.round(median(row.quiet.map((sample) => sample.p50Us))),
-    "÷ nginx": Number(ratio(row, nginx).toFixed(2)),
-    "÷ relay": Number(ratio(row, relay).toFixed(2)),
-    "nginx CPU ÷ own": Number(cpuRatio(row, nginx).toFixed(2)),
-    "foreign cores": Number(median(row.busy.map((sample) => sample.foreignCores)).toFixed(2)),
-    errors: [...row.busy, ...row.quiet].reduce((sum, sample) => sum + sample.errors, 0),
-  }));
-  const disturbed = list.flatMap((row) => row.busy).filter((sample) => sample.foreignCores > DISTURBED_CORES).length;
-  const judged = disturbed * 2 <= list.length * rounds;
-  const verdict = {
-    judged,
-    ofNginx: Number(ratio(ours, nginx).toFixed(3)),
-    addedP50Us: Math.round(addedP50(ours, nginx)),
-    met: judged && ratio(ours, nginx) >= MARK_OF_NGINX && addedP50(ours, nginx) < MARK_ADDED_P50_US,
-  };
-  const growth = values.growth ? await measureGrowth(workshop, rounds, takeOne, say) : undefined;
-  if (values.json) process.stdout.write(`${JSON.stringify({ table, verdict, growth })}\n`);
-  else {
-    console.table(table);
-    process.stdout.write(
-      judged
-        ? `Sallyport with policy, limits and durable audit: ${verdict.ofNginx} of nginx (mark ${MARK_OF_NGINX}), ${verdict.addedP50Us} µs added at p50 (mark ${MARK_ADDED_P50_US}): ${verdict.met ? "met" : "not met"}\n`
-        : "The machine is too busy to judge: more than half of the samples were disturbed.\n",
-    );
-    if (growth) console.table(growth.rows);
-    if (growth) process.stdout.write(`${growth.words}\n`);
-  }
-  process.exitCode = verdict.met || !judged ? 0 : 1;
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }

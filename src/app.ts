@@ -11,7 +11,7 @@ import { loadConfig } from "./config/load-config.ts";
 import { watchConfig } from "./config/watch-config.ts";
 import { createDesk } from "./create-desk.ts";
 import { createLogin } from "./create-login.ts";
-import { type DataFolder, openDataFolder } from "./data-folder.ts";
+import { type DataFolder, type OpenDataFolder, openDataFolder } from "./data-folder.ts";
 import { type Demo, startDemo } from "./demo.ts";
 import { finishRotation } from "./finish-rotation.ts";
 import { watchChanges } from "./gateway/changes.ts";
@@ -49,6 +49,8 @@ export interface StartOptions {
   readonly demo?: boolean | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
+  /** Opens the data folder; left out: as it is. For programs that measure the gateway without a part of it: no flag leads here. */
+  readonly openFolder?: ((options: OpenDataFolder) => Promise<DataFolder>) | undefined;
 }
 
 export interface RunningApp {
@@ -81,7 +83,7 @@ export async function startApp(options: StartOptions): Promise<RunningApp> {
     const dataDir = path.resolve(options.dataDir ?? (options.demo ? ".sallyport" : findDataFolder(env)));
     const lock = acquireFolder(dataDir, { pid: process.pid, nowMs: Date.now() });
     stoppers.push(() => lock.release());
-    const opened = await openDataFolder({ dir: dataDir, env, config: fromFile });
+    const opened = await (options.openFolder ?? openDataFolder)({ dir: dataDir, env, config: fromFile });
     stoppers.push(() => opened.close());
     const { limits, close } = await openLimits(opened, fromFile, log);
     stoppers.push(close);

@@ -87,6 +87,13 @@ export async function listStoredGrants(source: Readable, options: ListOptions = 
   return toStoredGrants(await readRows(source, sql, [options.after ?? "", options.limit ?? NO_LIMIT]));
 }
 
+/** Those that came from a configuration file, by label. */
+export async function listFileGrants(source: Readable): Promise<StoredGrant[]> {
+  return toStoredGrants(
+    await readRows(source, `SELECT ${COLUMNS} FROM access_grant g ${SERVERS} WHERE g.origin = 'file' ORDER BY g.label, s.server`, []),
+  );
+}
+
 export async function listGrants(source: Readable, options: ListOptions = {}): Promise<GrantRecord[]> {
   return (await listStoredGrants(source, options)).map((stored) => stored.grant);
 }

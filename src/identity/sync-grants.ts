@@ -10,7 +10,7 @@ import { bumpGeneration } from "../store/generation.ts";
 import type { Batch } from "../store/store.ts";
 import type { AdminChange } from "./admin-change.ts";
 import { describeTerms } from "./change-grants.ts";
-import { type GrantRecord, listStoredGrants, printTags, type StoredGrant } from "./grant.ts";
+import { type GrantRecord, listFileGrants, printTags, readGrantByHash, readGrantByLabel, type StoredGrant } from "./grant.ts";
 import { hashToken, prepareTokenKey, readTokenId } from "./token.ts";
 import { type GrantTerms, insertGrant, updateTerms, updateToken } from "./write-grant.ts";
 
@@ -36,14 +36,14 @@ export async function syncGrants(
   grants: readonly GrantConfig[],
   options: SyncGrants,
 ): Promise<Result<{ readonly changes: readonly AdminChange[] }>> {
-  const stored = await listStoredGrants(batch);
-  const byLabel = new Map(stored.map((each) => [each.grant.label, each]));
   const key = prepareTokenKey(options.key);
-  const wanted = grants.map((grant): Wanted => {
-    const { token, ...terms } = grant;
-    const hashed = token === undefined ? { tokenId: "", tokenHash: "" } : { tokenId: readTokenId(token), tokenHash: hashToken(key, token) };
-    return { terms, ...hashed, stored: byLabel.get(grant.label) };
-  });
+  const hashed = grants.map(({ token, ...terms }) => ({
+    terms,
+    ...(token === undefined ? { tokenId: "", tokenHash: "" } : { tokenId: readTokenId(token), tokenHash: hashToken(key, token) }),
+  }));
+  const byLabel = await readConcerned(batch, hashed);
+  const stored = [...byLabel.values()];
+  const wanted = hashed.map((each): Wanted => ({ ...each, stored: byLabel.get(each.terms.label) }));
   const labels = new Set(grants.map((grant) => grant.label));
   const leaving = stored.filter(({ grant }) => grant.origin === "file" && !labels.has(grant.label));
   const failures = findConflicts(wanted, stored, labels);
@@ -64,6 +64,19 @@ export async function syncGrants(
   for (const each of wanted) await writeWanted(batch, each, options.nowMs);
   await bumpGeneration(batch);
   return succeed({ changes });
+}
+
+/** The file's own, and whoever else has a label or a token of it: the others may be a million. */
+async function readConcerned(batch: Batch, wanted: readonly Omit<Wanted, "stored">[]): Promise<Map<string, StoredGrant>> {
+  const own = await listFileGrants(batch);
+  const byLabel = new Map(own.map((each) => [each.grant.label, each]));
+  const hashes = new Set(own.map(({ tokenHash }) => tokenHash));
+  for (const { terms, tokenHash } of wanted) {
+    const namesake = byLabel.has(terms.label) ? undefined : await readGrantByLabel(batch, terms.label);
+    const holder = tokenHash === "" || hashes.has(tokenHash) ? undefined : await readGrantByHash(batch, tokenHash);
+    for (const found of [namesake, holder]) if (found) byLabel.set(found.grant.label, found);
+  }
+  return byLabel;
 }
 
 function hasNewToken({ tokenHash, stored }: Wanted): boolean {

@@ -7,7 +7,7 @@ import { createGrantIndex, type FoundGrant } from "../../src/identity/grant-inde
 import { syncGrants } from "../../src/identity/sync-grants.ts";
 import type { Result } from "../../src/kernel/failure.ts";
 import { readGeneration } from "../../src/store/generation.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { Batch, Store } from "../../src/store/store.ts";
 import { fileGrant, KEY, NOW_MS, openGrants, randomBytes, unwrap } from "./open-grants.ts";
 
 const ONE = "token-number-one-of-the-file";
@@ -38,6 +38,35 @@ describe("grants of the file", () => {
     expect(await actions(fileGrant("alice", ONE))).toEqual([]);
     expect(await readGeneration(store.query)).toBe(before);
     expect((await find(ONE)).grant).toMatchObject({ label: "alice", origin: "file", createdBy: "file" });
+  });
+
+  it("read what concerns them alone, however many others there are", async () => {
+    const OTHERS = 200;
+    await store.write(async (batch) => {
+      for (let index = 0; index < OTHERS; index++) {
+        const { token: _token, ...terms } = fileGrant(`other-${index}`, ONE);
+        unwrap(await addGrant(batch, { ...terms, ...act, key: KEY, randomBytes, origin: "cli", canAsk: false }));
+      }
+    });
+    let rows = 0;
+    const count = (batch: Batch): Batch =>
+      new Proxy(batch, {
+        get(target, key) {
+          const value: unknown = Reflect.get(target, key, target);
+          if (typeof value !== "function") return value;
+          if (key !== "all") return value.bind(target) as unknown;
+          return async (...words: Parameters<Batch["all"]>) => {
+            const found = await target.all(...words);
+            rows += found.length;
+            return found;
+          };
+        },
+      });
+    const synced = await store.write((batch) => syncGrants(count(batch), [fileGrant("alice", ONE)], { key: KEY, nowMs: NOW_MS }));
+    expect(unwrap(synced).changes).toHaveLength(1);
+    expect(rows).toBeLessThan(10);
+    // And is still in the way of whoever has its label.
+    expect((await sync(fileGrant("alice", ONE), fileGrant("other-7", TWO))).ok).toBe(false);
   });
 
   it.each<[string, Partial<GrantConfig>]>([
