@@ -131,6 +131,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
   await table.apply(config?.servers ?? []);
 
   const desk = createDesk(folder, folder.access, log);
+  stoppers.push(() => desk.late.stop());
   const failures = createFailureCounter({ clock: folder.clock, store: folder.store, audit: folder.audit });
   const { store, audit, clock } = folder;
   let retention = config?.audit.retention;

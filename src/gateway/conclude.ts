@@ -7,7 +7,7 @@ import type { Channel } from "./channel.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Inspected, inspect, inspectFault } from "./inspect.ts";
-import { appendOutcome, type OutcomeFacts } from "./record.ts";
+import { appendOutcome, describeOutcome, type OutcomeFacts } from "./record.ts";
 import { writeGone } from "./reply.ts";
 import { wordsOf } from "./spend.ts";
 import type { AnswerStream } from "./stream.ts";
@@ -58,13 +58,19 @@ async function isCurrent(desk: Desk, exchange: Exchange): Promise<boolean> {
 function settle(desk: Desk, exchange: Exchange, inspected: Inspected, droppedAs: string | undefined): void {
   const facts: OutcomeFacts = { outcome: inspected.outcome, code: droppedAs ?? inspected.code, detail: inspected.detail };
   const { reservation } = exchange;
+  const terms = termsOfSettling(desk, reservation);
+  const isSettled = reservation !== undefined && inspected.goesOn !== true;
   desk.store
     .write(
       async (batch) => {
-        if (reservation && inspected.goesOn !== true) await desk.limits.settle(batch, reservation, inspected.outcome);
+        if (isSettled) await desk.limits.settle(batch, reservation, inspected.outcome);
         appendOutcome(desk, batch, exchange, facts);
       },
-      termsOfSettling(desk, reservation),
+      terms,
     )
-    .catch((error: unknown) => desk.say(`An outcome could not be put on record: ${wordsOf(error)}`));
+    .catch((error: unknown) => {
+      desk.say(`An outcome could not be put on record yet: ${wordsOf(error)}`);
+      const settle = isSettled ? { reservation, outcome: inspected.outcome } : undefined;
+      desk.late.add({ exchange: exchange.id, entry: describeOutcome(exchange, facts), terms, settle, isDoubtful: false });
+    });
 }
