@@ -162,7 +162,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
     if (draining) return "the gateway is stopping";
     try {
       await folder.access.look();
-      await folder.store.write((batch) => batch.all("select 1"), { shared: true, locks: [] });
+      await desk.recording.probe();
       return folder.limits.findObstacle?.();
     } catch (error) {
       // A failure's words are made to be shown; whatever else was thrown may say more than anybody should read.

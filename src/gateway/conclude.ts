@@ -69,6 +69,7 @@ function settle(desk: Desk, exchange: Exchange, inspected: Inspected, droppedAs:
       terms,
     )
     .catch((error: unknown) => {
+      desk.recording.doubt();
       desk.say(`An outcome could not be put on record yet: ${wordsOf(error)}`);
       const settle = isSettled ? { reservation, outcome: inspected.outcome } : undefined;
       desk.late.add({ exchange: exchange.id, entry: describeOutcome(exchange, facts), terms, settle, isDoubtful: false });

@@ -40,6 +40,7 @@ export async function spend(desk: Desk, exchange: Exchange, permission: Permissi
     return spent;
   } catch (error) {
     hold?.release();
+    desk.recording.doubt();
     desk.say(`A call was refused because it could not be put on record: ${wordsOf(error)}`);
     if (isIntended) noteDoubt(desk, exchange);
     return stop(denyUnavailable("(audit unavailable)"), true);
@@ -101,6 +102,7 @@ export async function recordDenial(desk: Desk, exchange: Exchange, denial: Denia
     await desk.store.write(async (batch) => appendDenial(desk, batch, exchange, denial), termsOfRecord());
     return denial;
   } catch (error) {
+    desk.recording.doubt();
     desk.say(`A denial could not be put on record: ${wordsOf(error)}`);
     return denyUnavailable("(audit unavailable)");
   }

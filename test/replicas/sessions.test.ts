@@ -7,7 +7,7 @@ import { textOf } from "../interop/sdk-clients.ts";
 import { codeOf, until } from "../support/gateway-process.ts";
 import { isLeftOut, type PostgresCluster, startPostgres } from "../support/postgres.ts";
 import type { HeaderList } from "../support/raw-http.ts";
-import { INITIALIZED, type Respond } from "../support/raw-upstream.ts";
+import { type Respond, withSession } from "../support/raw-upstream.ts";
 import { FILE_TOKEN, type Replica, type ReplicasOptions, startReplicas } from "../support/replicas.ts";
 
 const TIMEOUT = 120_000;
@@ -19,16 +19,6 @@ const MODERN: HeaderList = [
   ["Mcp-Method", "tools/call"],
   ["Mcp-Name", "echo"],
 ];
-
-const withSession: Respond = (_arrived, { method }) =>
-  method === "initialize"
-    ? {
-        act: (response, _socket, id) =>
-          void response
-            .writeHead(200, { "content-type": "application/json", "mcp-session-id": "of-the-server" })
-            .end(`{"jsonrpc":"2.0","id":${id},"result":${INITIALIZED}}`),
-      }
-    : undefined;
 
 const roundOf = (id: number, more: object = {}): string => {
   const _meta = {
