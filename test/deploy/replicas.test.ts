@@ -61,7 +61,7 @@ describe.skipIf(isLeftOut || !HAS_REDIS || !HAS_NGINX)("compose/replicas.yaml", 
     timeout: 120_000,
   }, async () => {
     const folder = makeFolder();
-    const [cluster, redis, upstream] = await Promise.all([startPostgres(), startRedis(), startRawUpstream({ respond: withSession })]);
+    const [cluster, redis, upstream] = await Promise.all([startPostgres(), startRedis(), startRawUpstream({ era: "legacy", respond: withSession })]);
     onTestFinished(async () => {
       await Promise.all([cluster.stop(), redis.stop(), upstream.stop()]);
     });
