@@ -40,7 +40,7 @@ async function startBalancer(folder: string, ports: readonly number[]): Promise<
   const file = path.join(folder, "nginx.conf");
   writeFileSync(file, `daemon off;\npid ${folder}/pid;\n${local}`);
   const env = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` };
-  const nginx = spawn("nginx", ["-c", file, "-e", path.join(folder, "error.log")], { env, stdio: "ignore" });
+  const nginx = spawn("sh", ["-c", `exec nginx -c ${file} -e ${folder}/error.log`], { env, stdio: "ignore" });
   const ended = new Promise<void>((resolve) => nginx.once("exit", () => resolve()));
   onTestFinished(async () => {
     nginx.kill("SIGTERM");
@@ -61,7 +61,11 @@ describe.skipIf(isLeftOut || !HAS_REDIS || !HAS_NGINX)("compose/replicas.yaml", 
     timeout: 120_000,
   }, async () => {
     const folder = makeFolder();
-    const [cluster, redis, upstream] = await Promise.all([startPostgres(), startRedis(), startRawUpstream({ era: "legacy", respond: withSession })]);
+    const [cluster, redis, upstream] = await Promise.all([
+      startPostgres(),
+      startRedis(),
+      startRawUpstream({ era: "legacy", respond: withSession }),
+    ]);
     onTestFinished(async () => {
       await Promise.all([cluster.stop(), redis.stop(), upstream.stop()]);
     });
@@ -86,9 +90,7 @@ describe.skipIf(isLeftOut || !HAS_REDIS || !HAS_NGINX)("compose/replicas.yaml", 
       const env = Object.fromEntries(
         Object.entries(environment).map(([name, value]) => [
           name,
-          expandCompose(value, given)
-            .replace("@postgres:5432", `@127.0.0.1:${cluster.port}`)
-            .replace("redis://valkey:6379", redis.url),
+          expandCompose(value, given).replace("@postgres:5432", `@127.0.0.1:${cluster.port}`).replace("redis://valkey:6379", redis.url),
         ]),
       );
       const places: Readonly<Record<string, string>> = {

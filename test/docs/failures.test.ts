@@ -27,7 +27,10 @@ describe("the matrix of failures", () => {
     expect(rows.length).toBeGreaterThan(25);
     for (const row of rows) {
       expect(row, row.join(" | ")).toHaveLength(COLUMNS);
-      expect(row.every((cell) => cell !== ""), row.join(" | ")).toBe(true);
+      expect(
+        row.every((cell) => cell !== ""),
+        row.join(" | "),
+      ).toBe(true);
     }
   });
 

@@ -92,33 +92,36 @@ describe.skipIf(isLeftOut || !HAS_REDIS)("a network that fails between gateways 
     store.delay(20_000);
     replicas.upstream.forget();
     expect(await told(first, "free")).toMatch(REFUSED);
-    await isUnready(first, /database/);
     expect(replicas.upstream.calls()).toEqual([]);
     expect(await told(second, "free")).toBe("passed");
     store.mend();
     await isServing(first);
   });
 
-  test("a wire to the store that falls silent in mid-call lets nothing pass, and what it held back changes nothing later", TIMEOUT, async () => {
-    const { first, second, store, replicas } = await startWired();
-    const asked = Array.from({ length: 30 }, (_, index) => told(index % 2 === 0 ? first : second, "kept"));
-    await until(
-      async () => replicas.upstream.calls().length,
-      (count) => count > 0,
-    );
-    store.silence();
-    const late = await Promise.all([...asked, told(first, "kept")]);
-    expect(late.at(-1)).toMatch(REFUSED);
-    await isUnready(first, /database/);
-    // The wire speaks again: what was sent before it fell silent reaches the store now.
-    store.mend();
-    await isServing(first);
-    const rest: string[] = [];
-    for (let more = "passed"; more === "passed"; rest.push(more)) more = await told(rest.length % 2 === 0 ? first : second, "kept");
-    expect(rest.at(-1)).toBe("limit_exceeded");
-    expect(replicas.upstream.calls().filter(({ message }) => message?.params?.["name"] === "kept").length).toBeLessThanOrEqual(20);
-    expect(await replicas.command("audit", "verify")).toBeTruthy();
-  });
+  test(
+    "a wire to the store that falls silent in mid-call lets nothing pass, and what it held back changes nothing later",
+    TIMEOUT,
+    async () => {
+      const { first, second, store, replicas } = await startWired();
+      const asked = Array.from({ length: 30 }, (_, index) => told(index % 2 === 0 ? first : second, "kept"));
+      await until(
+        async () => replicas.upstream.calls().length,
+        (count) => count > 0,
+      );
+      store.silence();
+      const late = await Promise.all([...asked, told(first, "kept")]);
+      expect(late.at(-1)).toMatch(REFUSED);
+      await isUnready(first, /database/);
+      // The wire speaks again: what was sent before it fell silent reaches the store now.
+      store.mend();
+      await isServing(first);
+      const rest: string[] = [];
+      for (let more = "passed"; more === "passed"; rest.push(more)) more = await told(rest.length % 2 === 0 ? first : second, "kept");
+      expect(rest.at(-1)).toBe("limit_exceeded");
+      expect(replicas.upstream.calls().filter(({ message }) => message?.params?.["name"] === "kept").length).toBeLessThanOrEqual(20);
+      expect(await replicas.command("audit", "verify")).toBeTruthy();
+    },
+  );
 
   test("a wire to the store that is cut or half-closed again and again loses no unit and admits none too many", TIMEOUT, async () => {
     const { first, second, store, replicas } = await startWired();
@@ -185,38 +188,50 @@ describe.skipIf(isLeftOut || !HAS_REDIS)("a network that fails between gateways 
     }
   });
 
-  test("a store that goes while calls are at their server: they are answered, and their outcomes are on record when it is back", TIMEOUT, async () => {
-    const { first, store, replicas } = await startWired();
-    const waiting: (() => void)[] = [];
-    replicas.upstream.respond = (_arrived, { method }) =>
-      method !== "tools/call"
-        ? undefined
-        : {
-            act: (response, _socket, id) =>
-              void waiting.push(() =>
-                response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${id},"result":{"content":[]}}`),
-              ),
-          };
-    const calls = Array.from({ length: 5 }, () => first.call("free"));
-    await until(
-      async () => waiting.length,
-      (count) => count === 5,
-    );
-    store.refuse();
-    for (const answer of waiting) answer();
-    // Nobody can say whether the grant still holds, so nobody sees an answer.
-    for (const answer of await Promise.all(calls)) expect(answer.text).not.toContain('"content":[]');
-    store.mend();
-    const read = async () =>
-      (await replicas.command("audit", "search", "--kind", "outcome", "--tool", "free", "--json")).split("\n").filter((line) => line !== "");
-    const before = await until(read, (lines) => lines.length >= 6, 30_000);
-    // Those five, and the one of each gateway before.
-    const exchanges = before.map((line) => (JSON.parse(line) as { exchange: string }).exchange);
-    expect(new Set(exchanges).size).toBe(exchanges.length);
-    expect(exchanges.length).toBeGreaterThanOrEqual(7);
-    replicas.upstream.respond = () => undefined;
-    await isServing(first);
-  });
+  test(
+    "a store that goes while calls are at their server: nobody loses a good grant by it, and the outcomes are on record when it is back",
+    TIMEOUT,
+    async () => {
+      const { first, store, replicas } = await startWired();
+      const waiting: (() => void)[] = [];
+      replicas.upstream.respond = (_arrived, { method }) =>
+        method !== "tools/call"
+          ? undefined
+          : {
+              act: (response, _socket, id) =>
+                void waiting.push(() =>
+                  response
+                    .writeHead(200, { "content-type": "application/json" })
+                    .end(`{"jsonrpc":"2.0","id":${id},"result":{"content":[]}}`),
+                ),
+            };
+      const calls = Array.from({ length: 5 }, () => first.call("free"));
+      await until(
+        async () => waiting.length,
+        (count) => count === 5,
+      );
+      store.refuse();
+      for (const answer of waiting) answer();
+      // Nobody can say whether the grant still holds, so nobody sees an answer.
+      for (const answer of await Promise.all(calls)) {
+        expect([answer.status, answer.json().result.isError]).toEqual([200, true]);
+        expect(answer.text).toMatch(/sent, and its answer can't be handed on/);
+      }
+      store.mend();
+      const read = async () =>
+        (await replicas.command("audit", "search", "--kind", "outcome", "--tool", "free", "--json"))
+          .split("\n")
+          .filter((line) => line !== "");
+      const before = await until(read, (lines) => lines.length >= 7, 30_000);
+      // Those five, and the one of each gateway before.
+      const exchanges = before.map((line) => (JSON.parse(line) as { exchange: string }).exchange);
+      expect(new Set(exchanges).size).toBe(exchanges.length);
+      expect(exchanges.length).toBeGreaterThanOrEqual(7);
+      expect(before.filter((line) => line.includes('"code":"grant_unconfirmed"'))).toHaveLength(5);
+      replicas.upstream.respond = () => undefined;
+      await isServing(first);
+    },
+  );
 
   test("a server that comes back with an empty database of that name is refused until the right one is back", TIMEOUT, async () => {
     const { first, second, replicas, database } = await startWired();

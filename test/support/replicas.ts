@@ -46,7 +46,11 @@ export async function startReplicas(options: ReplicasOptions): Promise<Replicas>
   const upstream = await startRawUpstream(options);
   onTestFinished(() => upstream.stop());
   const [config, policy] = [path.join(folder, "sallyport.json"), path.join(folder, "policy.json")];
-  const env: Record<string, string> = { ...options.envOf?.(0), SALLYPORT_MASTER_KEY: randomBytes(32).toString("base64"), STORE_URL: options.url };
+  const env: Record<string, string> = {
+    ...options.envOf?.(0),
+    SALLYPORT_MASTER_KEY: randomBytes(32).toString("base64"),
+    STORE_URL: options.url,
+  };
   writeFileSync(policy, JSON.stringify(options.policy));
   const document = {
     store: { url: "${STORE_URL}" },

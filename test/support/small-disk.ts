@@ -7,8 +7,7 @@ import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import path from "node:path";
 
 /** It takes root, or a kernel that gives users namespaces of their own. */
-const UNSHARE: readonly string[] =
-  process.getuid?.() === 0 ? ["unshare", "--mount"] : ["unshare", "--mount", "--user", "--map-root-user"];
+const UNSHARE: readonly string[] = process.getuid?.() === 0 ? ["unshare", "--mount"] : ["unshare", "--mount", "--user", "--map-root-user"];
 const PIECE_BYTES = 64 * 1024;
 
 export const HAS_SMALL_DISK: boolean =

@@ -66,7 +66,8 @@ function checkReached({ asked, reached, entries, revoked }: Storm, askedBy: Read
     const [intent, ...more] = intents.get(number) ?? [];
     if (!intent) findings.push(`call ${number} of ${tool} reached the server and is not on record`);
     else if (intent.decision !== "allow" || intent.tool !== tool) findings.push(`call ${number} is on record as something else`);
-    else if (Date.parse(intent.time) > atMs + CLOCK_SLACK_MS) findings.push(`call ${number} was on record ${Date.parse(intent.time) - atMs} ms after it had reached the server`);
+    else if (Date.parse(intent.time) > atMs + CLOCK_SLACK_MS)
+      findings.push(`call ${number} was on record ${Date.parse(intent.time) - atMs} ms after it had reached the server`);
     if (more.length > 0) findings.push(`call ${number} has ${more.length + 1} intents`);
     const one = askedBy.get(number);
     const revokedMs = one && revoked.get(one.grant);
@@ -106,7 +107,9 @@ function checkOutcomes({ entries, killed }: Storm, askedBy: ReadonlyMap<number, 
     const count = outcomes.get(exchange) ?? 0;
     const gateway = askedBy.get(requestId as number)?.gateway;
     if (count === 1 || (count === 0 && gateway !== undefined && killed.has(gateway))) return [];
-    return [`call ${requestId}, of a gateway that ${gateway !== undefined && killed.has(gateway) ? "was killed" : "lived"}, has ${count} outcomes`];
+    return [
+      `call ${requestId}, of a gateway that ${gateway !== undefined && killed.has(gateway) ? "was killed" : "lived"}, has ${count} outcomes`,
+    ];
   });
 }
 
@@ -115,5 +118,7 @@ function checkRevisions({ entries, switched }: Storm): string[] {
   const ofTool = entries.filter(({ tool }) => tool === switched);
   const passed = new Set(ofTool.filter(({ kind }) => kind === "intent").map(({ policyRevision }) => policyRevision));
   const denied = ofTool.filter((entry) => entry.kind === "denial" && "code" in entry && entry.code === "denied");
-  return denied.filter(({ policyRevision }) => passed.has(policyRevision)).map(() => "one revision both let the switched tool pass and denied it");
+  return denied
+    .filter(({ policyRevision }) => passed.has(policyRevision))
+    .map(() => "one revision both let the switched tool pass and denied it");
 }

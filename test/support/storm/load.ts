@@ -47,7 +47,7 @@ export interface Load {
 export function createLoad(tokens: ReadonlyMap<string, string>): Load {
   const asked: Asked[] = [];
   const reached: Reached[] = [];
-  let isOver = false;
+  const state = { isOver: false };
 
   async function call(target: Target, tool: string, grant: string): Promise<Asked | undefined> {
     const place = target.place();
@@ -86,11 +86,11 @@ export function createLoad(tokens: ReadonlyMap<string, string>): Load {
     },
     call,
     async run(target, tools, chance) {
-      while (!isOver) {
+      while (!state.isOver) {
         await call(target, chance.pick(tools), chance.pick([...tokens.keys()]));
         await new Promise((resolve) => setTimeout(resolve, chance.between(1, MAX_REST_MS)));
       }
     },
-    stop: () => void (isOver = true),
+    stop: () => void (state.isOver = true),
   };
 }
