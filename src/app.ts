@@ -134,6 +134,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
   await table.apply(config?.servers ?? []);
 
   const desk = createDesk(folder, folder.access, log);
+  stoppers.push(() => desk.late.stop());
   const failures = createFailureCounter({ clock: folder.clock, store: folder.store, audit: folder.audit });
   const { store, audit, clock } = folder;
   let retention = config?.audit.retention;
@@ -164,7 +165,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
     if (draining) return "the gateway is stopping";
     try {
       await folder.access.look();
-      await folder.store.write((batch) => batch.all("select 1"), { shared: true, locks: [] });
+      await desk.recording.probe();
       return folder.limits.findObstacle?.();
     } catch (error) {
       // A failure's words are made to be shown; whatever else was thrown may say more than anybody should read.

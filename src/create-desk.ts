@@ -7,6 +7,8 @@ import { ChangeTable } from "./gateway/changes.ts";
 import type { Desk } from "./gateway/desk.ts";
 import { Health } from "./gateway/health.ts";
 import { HoldTable } from "./gateway/holds.ts";
+import { LateOutcomes } from "./gateway/late-outcomes.ts";
+import { Recording } from "./gateway/recording.ts";
 import { createRoundSeal } from "./gateway/rounds.ts";
 import { SessionTable } from "./gateway/session.ts";
 import { createSessionSeal } from "./gateway/session-seal.ts";
@@ -39,6 +41,8 @@ export function createDesk(folder: DataFolder, access: Access, log: Log): Desk {
     sse: new SseTable(),
     holds: new HoldTable(),
     active: new ActiveCount(),
+    recording: new Recording(folder.store, folder.audit),
+    late: new LateOutcomes({ store: folder.store, audit: folder.audit, limits: folder.limits, say }),
     meter: new Meter(),
     health,
     changes: new ChangeTable({ access, health, now: () => clock.now() }),

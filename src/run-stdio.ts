@@ -221,6 +221,7 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
   const exit = await link.child.stop();
   tools.close();
   stopWatching();
+  await desk.late.stop();
   await stopUpkeep();
   return tellExit(exit, asked, log);
 }

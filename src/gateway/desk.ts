@@ -17,6 +17,8 @@ import type { AskRules } from "./asks.ts";
 import type { ChangeTable } from "./changes.ts";
 import type { Health } from "./health.ts";
 import type { HoldTable } from "./holds.ts";
+import type { LateOutcomes } from "./late-outcomes.ts";
+import type { Recording } from "./recording.ts";
 import type { ResultCaps } from "./result-caps.ts";
 import type { RoundSeal } from "./rounds.ts";
 import type { ServedTools } from "./served-tools.ts";
@@ -67,6 +69,10 @@ export interface Desk {
   readonly sse: SseTable;
   readonly holds: HoldTable;
   readonly active: ActiveCount;
+  /** Whether entries can be written. */
+  readonly recording: Recording;
+  /** Outcomes that wait for the store. */
+  readonly late: LateOutcomes;
   /** What is counted for whoever watches. */
   readonly meter: Meter;
   readonly health: Health;

@@ -109,8 +109,12 @@ export interface OutcomeFacts {
 }
 
 export function appendOutcome(desk: Desk, batch: Batch, exchange: Exchange, facts: OutcomeFacts): void {
+  desk.audit.append(batch, describeOutcome(exchange, facts));
+}
+
+export function describeOutcome(exchange: Exchange, facts: OutcomeFacts): AuditEntry {
   const now = performance.now();
-  desk.audit.append(batch, {
+  return {
     ...describe(exchange, "outcome"),
     decision: "allow",
     code: facts.code,
@@ -121,5 +125,5 @@ export function appendOutcome(desk: Desk, batch: Batch, exchange: Exchange, fact
       ...(exchange.sentAt === undefined ? {} : { upstreamMs: now - exchange.sentAt }),
     },
     detail: facts.detail,
-  });
+  };
 }

@@ -12,7 +12,7 @@ import type { Batch } from "../store/store.ts";
 import type { Desk } from "./desk.ts";
 import { type Exchange, type Stopped, stop } from "./exchange.ts";
 import { partiesOf } from "./parties.ts";
-import { appendDenial, appendIntent } from "./record.ts";
+import { appendDenial, appendIntent, describeOutcome } from "./record.ts";
 import { termsOfRecord, termsOfSpending } from "./write-terms.ts";
 
 /** What the transaction found: go on, stop, or ask again because something was changed meanwhile. */
@@ -28,16 +28,32 @@ export async function spend(desk: Desk, exchange: Exchange, permission: Permissi
     if (!(error instanceof FailureError)) desk.say(`A call was refused because its limits could not be asked: ${wordsOf(error)}`);
     return stop(await recordDenial(desk, exchange, denyUnavailable("(limits unavailable)")), true);
   }
+  let isIntended = false;
   try {
     const terms = termsOfSpending(desk, exchange, permission);
-    const spent = await desk.store.write((batch) => spendIn(desk, batch, exchange, permission, hold), terms);
+    const spent = await desk.store.write(async (batch) => {
+      const found = await spendIn(desk, batch, exchange, permission, hold);
+      isIntended = found === "passed";
+      return found;
+    }, terms);
     if (spent !== "passed") hold?.release();
     return spent;
   } catch (error) {
     hold?.release();
+    desk.recording.doubt();
     desk.say(`A call was refused because it could not be put on record: ${wordsOf(error)}`);
+    if (isIntended) noteDoubt(desk, exchange);
     return stop(denyUnavailable("(audit unavailable)"), true);
   }
+}
+
+/**
+ * The commit may have happened though nobody heard so: then the log says that the call was about to leave, and has to hear
+ * that it did not. What it took stays taken: part of it may have been given back by the hold.
+ */
+function noteDoubt(desk: Desk, exchange: Exchange): void {
+  const entry = describeOutcome(exchange, { outcome: "not_sent", code: "unconfirmed" });
+  desk.late.add({ exchange: exchange.id, entry, terms: termsOfRecord(), isDoubtful: true });
 }
 
 /** Counters outside of the store are asked before the group: within it nothing else is waited for. */
@@ -86,6 +102,7 @@ export async function recordDenial(desk: Desk, exchange: Exchange, denial: Denia
     await desk.store.write(async (batch) => appendDenial(desk, batch, exchange, denial), termsOfRecord());
     return denial;
   } catch (error) {
+    desk.recording.doubt();
     desk.say(`A denial could not be put on record: ${wordsOf(error)}`);
     return denyUnavailable("(audit unavailable)");
   }

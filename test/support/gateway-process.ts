@@ -24,6 +24,8 @@ export interface GatewayProcess {
 export interface GatewayProcessOptions extends RawUpstreamOptions {
   readonly policy: object;
   readonly config?: Readonly<Record<string, unknown>>;
+  /** What it runs within, told its data folder. */
+  readonly within?: (data: string) => readonly string[];
 }
 
 export async function startGatewayProcess(options: GatewayProcessOptions): Promise<GatewayProcess> {
@@ -46,7 +48,10 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
     running: undefined as never,
     port: 0,
     start: async (...more) => {
-      gateway.running = startProgram(["start", "--config", at.config, "--data", at.data, "--port", "0", ...more], { cwd: folder });
+      gateway.running = startProgram(["start", "--config", at.config, "--data", at.data, "--port", "0", ...more], {
+        cwd: folder,
+        ...(options.within ? { within: options.within(at.data) } : {}),
+      });
       const [, port] = await gateway.running.says(/gateway\s+http:\/\/127\.0\.0\.1:(\d+)/);
       gateway.port = Number(port);
     },

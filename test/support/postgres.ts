@@ -5,12 +5,13 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
+import { lookInto, onSmallDisk } from "./small-disk.ts";
 
 const PATIENCE_MS = 30_000;
 const INSTALLED = "/usr/lib/postgresql";
@@ -39,9 +40,13 @@ export interface PostgresCluster {
   /** Stops every process of it where it is, until it is thawed. */
   freeze(): Promise<{ thaw(): void }>;
   stop(): Promise<void>;
+  /** Where its tables are, as somebody outside of its disk sees them. */
+  seen(): string;
 }
 
 export interface ClusterOptions {
+  /** Its tables, and not what it writes ahead, lie on a disk of that size, which is gone when it stops. */
+  readonly smallDisk?: string;
   /** Lines of `postgresql.conf`. */
   readonly settings?: readonly string[];
   /** Makes the folder ready, such as with a certificate; told who must own what is put there. */
@@ -82,6 +87,7 @@ export async function startPostgres(options: ClusterOptions = {}): Promise<Postg
   const collation =
     Number(/ (\d+)/.exec(version)?.[1]) >= 15 ? ["--locale-provider=icu", "--icu-locale=en", "--locale=C"] : ["--no-locale"];
   const how = ["-D", data, "-U", "admin", "-A", "scram-sha-256", "--pwfile", words, "-E", "UTF8", "--no-sync", ...collation];
+  if (options.smallDisk !== undefined) how.push("--waldir", path.join(folder, "ahead"));
   execFileSync(path.join(programs, "initdb"), how, run);
   const port = await findPort();
   const settings = [
@@ -109,9 +115,24 @@ export async function startPostgres(options: ClusterOptions = {}): Promise<Postg
     }
   }
 
+  const disk = path.join(folder, "disk");
+  const [command, ...before] = options.smallDisk === undefined ? [] : moveOnto(options.smallDisk);
+
+  /** The words that put the tables on a disk of their own, and become its owner again. */
+  function moveOnto(size: string): readonly string[] {
+    mkdirSync(disk);
+    const become = owner ? `setpriv --reuid=${owner.uid} --regid=${owner.gid} --clear-groups ` : "";
+    const give = owner ? ` && chown ${owner.uid}:${owner.gid} "$0"` : "";
+    return onSmallDisk(disk, size, `cp -a "${data}/." "$0"${give} && exec ${become}"$@"`);
+  }
+
   function spawnServer(): ChildProcess {
-    const args = ["-D", data, "-p", String(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"];
-    const started = spawn(path.join(programs as string, "postgres"), args, { ...owner, cwd: folder, stdio: "ignore" });
+    const program = path.join(programs as string, "postgres");
+    const args = ["-D", command === undefined ? data : disk, "-p", String(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"];
+    const started =
+      command === undefined
+        ? spawn(program, args, { ...owner, cwd: folder, stdio: "ignore" })
+        : spawn(command, [...before, program, ...args], { cwd: folder, stdio: "ignore" });
     ended = new Promise((resolve) => started.once("exit", () => resolve()));
     return started;
   }
@@ -163,6 +184,7 @@ export async function startPostgres(options: ClusterOptions = {}): Promise<Postg
     run: ask,
     start,
     kill,
+    seen: () => lookInto(child?.pid as number, disk),
     async createDatabase() {
       const name = `store_${++databases}`;
       await ask(`CREATE DATABASE ${name}`);

@@ -32,6 +32,8 @@ export interface Running {
 export interface ProgramOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A command before it, which becomes it: `unshare`, say. */
+  readonly within?: readonly string[];
 }
 
 /** Nothing of the environment of the tests but what a process needs. */
@@ -40,7 +42,8 @@ function createEnvironment(options: ProgramOptions): Record<string, string> {
 }
 
 export function startProgram(args: readonly string[], options: ProgramOptions = {}): Running {
-  const child = spawn(process.execPath, [PROGRAM, ...args], { cwd: options.cwd ?? ROOT, env: createEnvironment(options), stdio: "pipe" });
+  const [command = "", ...words] = [...(options.within ?? []), process.execPath, PROGRAM, ...args];
+  const child = spawn(command, words, { cwd: options.cwd ?? ROOT, env: createEnvironment(options), stdio: "pipe" });
   let out = "";
   let err = "";
   const watchers = new Set<() => void>();

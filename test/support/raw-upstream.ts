@@ -65,6 +65,17 @@ export const INITIALIZED =
   '{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"resources":{},"prompts":{}},"serverInfo":{"name":"raw","version":"1"}}';
 export const OK_RESULT = '{"content":[{"type":"text","text":"done"}]}';
 
+/** Answers `initialize` with a session, as servers that keep one do. */
+export const withSession: Respond = (_arrived, { method }) =>
+  method === "initialize"
+    ? {
+        act: (response, _socket, id) =>
+          void response
+            .writeHead(200, { "content-type": "application/json", "mcp-session-id": "of-the-server" })
+            .end(`{"jsonrpc":"2.0","id":${id},"result":${INITIALIZED}}`),
+      }
+    : undefined;
+
 function answerByDefault(upstream: RawUpstream, era: "legacy" | "both", asked: Asked): Reply {
   switch (asked.method) {
     case "server/discover":

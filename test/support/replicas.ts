@@ -33,6 +33,12 @@ export interface ReplicasOptions extends RawUpstreamOptions {
   readonly url: string;
   readonly policy: object;
   readonly count?: number;
+  /** Further parts of the configuration. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Further parts of the server's entry. */
+  readonly server?: Readonly<Record<string, unknown>>;
+  /** What the environment of the gateway with that number says besides. */
+  readonly envOf?: (index: number) => Readonly<Record<string, string>>;
 }
 
 export async function startReplicas(options: ReplicasOptions): Promise<Replicas> {
@@ -40,13 +46,18 @@ export async function startReplicas(options: ReplicasOptions): Promise<Replicas>
   const upstream = await startRawUpstream(options);
   onTestFinished(() => upstream.stop());
   const [config, policy] = [path.join(folder, "sallyport.json"), path.join(folder, "policy.json")];
-  const env = { SALLYPORT_MASTER_KEY: randomBytes(32).toString("base64"), STORE_URL: options.url };
+  const env: Record<string, string> = {
+    ...options.envOf?.(0),
+    SALLYPORT_MASTER_KEY: randomBytes(32).toString("base64"),
+    STORE_URL: options.url,
+  };
   writeFileSync(policy, JSON.stringify(options.policy));
   const document = {
     store: { url: "${STORE_URL}" },
-    servers: { alpha: { upstream: { url: upstream.url }, network: { allow: ["127.0.0.1/32"] } } },
+    servers: { alpha: { upstream: { url: upstream.url }, network: { allow: ["127.0.0.1/32"] }, ...options.server } },
     policies: { standard: { server: "alpha", file: "./policy.json" } },
     grants: { filed: { server: "alpha", policy: "standard", identity: "filed@example.com", token: FILE_TOKEN } },
+    ...options.config,
   };
   writeFileSync(config, JSON.stringify(document, null, 2));
 
@@ -85,7 +96,7 @@ export async function startReplicas(options: ReplicasOptions): Promise<Replicas>
     };
   }
 
-  const all = await Promise.all(Array.from({ length: options.count ?? 2 }, (_, index) => start(`data-${index}`)));
+  const all = await Promise.all(Array.from({ length: options.count ?? 2 }, (_, index) => start(`data-${index}`, options.envOf?.(index))));
   return {
     folder,
     config,
