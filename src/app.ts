@@ -24,6 +24,7 @@ import { createMetrics } from "./list-metrics.ts";
 import { createExposition } from "./observe/exposition.ts";
 import type { Log } from "./observe/log.ts";
 import { recordConnection } from "./open-connection.ts";
+import { openLimits } from "./open-limits.ts";
 import { createConnectPages, type ServePage } from "./pages/connect-pages.ts";
 import { loadOperators } from "./policy/operators/registry.ts";
 import { EndpointTable } from "./serve-endpoints.ts";
@@ -79,8 +80,11 @@ export async function startApp(options: StartOptions): Promise<RunningApp> {
     const dataDir = path.resolve(options.dataDir ?? (options.demo ? ".sallyport" : findDataFolder(env)));
     const lock = acquireFolder(dataDir, { pid: process.pid, nowMs: Date.now() });
     stoppers.push(() => lock.release());
-    const folder = await openDataFolder({ dir: dataDir, env, config: fromFile });
-    stoppers.push(() => folder.close());
+    const opened = await openDataFolder({ dir: dataDir, env, config: fromFile });
+    stoppers.push(() => opened.close());
+    const { limits, close } = await openLimits(opened, fromFile, log);
+    stoppers.push(close);
+    const folder = { ...opened, limits };
     const demo = options.demo ? await startDemo({ folder, env, log }) : undefined;
     if (demo) stoppers.push(() => demo.stop());
     const config = fromFile ?? demo?.config;
@@ -128,7 +132,10 @@ async function serve(parts: Parts): Promise<RunningApp> {
 
   const desk = createDesk(folder, folder.access, log);
   const failures = createFailureCounter({ clock: folder.clock, store: folder.store, audit: folder.audit });
-  stoppers.push(startUpkeep({ store: folder.store, audit: folder.audit, onFault: (error) => log.warn("audit.upkeep", wordsOf(error)) }));
+  const { store, audit, clock } = folder;
+  let retention = config?.audit.retention;
+  const readRetention = () => retention;
+  stoppers.push(startUpkeep({ store, audit, clock, readRetention, onFault: (error) => log.warn("audit.upkeep", wordsOf(error)) }));
   stoppers.push(failures.start());
   stoppers.push(startSweep(folder.store, () => folder.clock.now()));
   stoppers.push(watchHolds(desk.holds, desk.sessions, folder.access, () => folder.clock.now()));
@@ -155,7 +162,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
     try {
       await folder.access.look();
       await folder.store.write((batch) => batch.all("select 1"), { shared: true, locks: [] });
-      return undefined;
+      return folder.limits.findObstacle?.();
     } catch (error) {
       // A failure's words are made to be shown; whatever else was thrown may say more than anybody should read.
       return error instanceof FailureError ? error.message : "the database can't be used";
@@ -197,6 +204,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
           await folder.access.look();
           await table.apply(changed.servers);
           await login.apply(changed, url);
+          retention = changed.audit.retention;
           log.info("config.reloaded", "The changed configuration is in force.");
         },
         onFailure: (found) => {

@@ -82,7 +82,7 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
     }
     const organisation = await store.write((batch) => ensureOrganisation(batch, "default", clock.now()));
     const tokenKey = keys.deriveKey(TOKEN_PURPOSE);
-    const audit = createAudit({ clock, keys });
+    const audit = createAudit({ clock, keys, chains: store.isShared === true ? "own" : "shared" });
     const logins = createLoginIndex({
       grants: createGrantIndex(store, tokenKey),
       store,
@@ -102,7 +102,11 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
       organisation: organisation.id,
       tokenKey,
       openKeyring: createKeyringOpener({ keys, randomBytes, now: () => clock.now() }),
-      close: () => store.close(),
+      close: async () => {
+        // A chain that can't be given back now is free when its lease is over.
+        if (audit.holdsChain) await store.write((batch) => audit.release(batch)).catch(() => undefined);
+        await store.close();
+      },
     };
   } catch (error) {
     await store.close();

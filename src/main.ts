@@ -1,4 +1,5 @@
 /** argv → command. Joins the commands with the floors they need; loads nothing that the command does not use. */
+import { once } from "node:events";
 import type { Ports, StartedGateway } from "./cli/ports.ts";
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -10,6 +11,9 @@ export async function main(argv: readonly string[]): Promise<void> {
       env: process.env,
       isTerminal: process.stderr.isTTY === true,
       out: (text) => void process.stdout.write(text),
+      drained: async () => {
+        if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
+      },
       err: (text) => void process.stderr.write(text),
     },
     startGateway: async (choice): Promise<StartedGateway> => {

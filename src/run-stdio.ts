@@ -200,7 +200,7 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
   });
   await access.look();
   await tools.sync(access.version);
-  const stopUpkeep = startUpkeep({ store: folder.store, audit: folder.audit });
+  const stopUpkeep = startUpkeep({ store: folder.store, audit: folder.audit, clock: folder.clock });
   const stopWatching = watchPolicy(options, policy);
   const inputEnded = new Promise<void>((resolve) => {
     input.on("data", (chunk: Buffer) => face.push(chunk));

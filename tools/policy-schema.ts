@@ -115,6 +115,7 @@ const DEFINITIONS: Record<string, Schema> = {
       per: text("Path of a value that splits the count further, such as `args.customer`."),
       align: choice("Whether the window slides, or begins with the clock's.", LIMIT_ALIGNS),
       count: choice("Whether calls that failed stay counted.", LIMIT_COUNTS),
+      durable: { type: "boolean", description: "Counted in the store, also where other limits are counted in Redis." },
     },
     ["window", "max"],
   ),

@@ -19,6 +19,8 @@ const PROGRAMS: readonly Program[] = [
   { name: "nginx", debianPackage: "nginx-light", suites: "the run of the bench (test/bench)" },
   { name: "wrk", debianPackage: "wrk", suites: "the run of the bench (test/bench)" },
   { name: "curl", debianPackage: "curl", suites: "the commands that README and docs show (test/docs)" },
+  { name: "redis-server", debianPackage: "redis-server", suites: "counters in Redis (test/limit/redis, test/e2e/redis.test.ts)" },
+  { name: "openssl", debianPackage: "openssl", suites: "counters in Redis behind TLS (test/limit/redis/tls.test.ts)" },
   { name: "pg_ctlcluster", debianPackage: "postgresql", suites: "everything on PostgreSQL (test/contract, test/replicas, test/store)" },
   { name: "dash", debianPackage: "dash", suites: "the shell referee of shell_commands_in (test/policy/operators)" },
   {

@@ -1,5 +1,5 @@
 /**
- * The chain of the log: each line ends with the hash of the line before it and with its own, which covers every byte of
+ * A chain of the log: each line ends with the hash of the line before it and with its own, which covers every byte of
  * the line up to there. To check a line by hand: cut `,"hash":"…"}` off its end and take SHA-256 of the rest.
  */
 import { hash } from "node:crypto";
@@ -12,7 +12,7 @@ const HASH_TAIL_CHARACTERS: number = HASH_START.length + 64 + 2;
 const HASH_TAIL = /^,"hash":"([0-9a-f]{64})"\}$/;
 const PREV_TAIL_CHARACTERS: number = ',"prev":""'.length + 64;
 const PREV_TAIL = /^,"prev":"([0-9a-f]{64})"$/;
-const HEAD = /^\{"seq":([1-9]\d{0,15}),"id":"([0-9a-z]{1,64})",/;
+const HEAD = /^\{"seq":([1-9]\d{0,12}),(?:"chain":([1-9]\d{0,2}),)?"id":"([0-9a-z]{1,64})",/;
 
 /** A line as it is stored and exported, and its hash. */
 export interface SealedLine {
@@ -26,6 +26,8 @@ export function sealLine(body: string): SealedLine {
 }
 
 export interface ReadLine {
+  /** Lines of the first chain don't name it. */
+  readonly chain: number;
   readonly seq: number;
   readonly id: string;
   readonly prev: string;
@@ -42,5 +44,5 @@ export function readLine(line: string): ReadLine | undefined {
   const head = HEAD.exec(body);
   const prev = PREV_TAIL.exec(body.slice(-PREV_TAIL_CHARACTERS))?.[1];
   if (own === undefined || head === null || prev === undefined) return undefined;
-  return { seq: Number(head[1]), id: head[2] as string, prev, hash: own, whole: hash("sha256", body) === own };
+  return { chain: Number(head[2] ?? 0), seq: Number(head[1]), id: head[3] as string, prev, hash: own, whole: hash("sha256", body) === own };
 }

@@ -96,6 +96,8 @@ export interface AuditEntry {
 
 /** What the writer knows and the caller does not. */
 export interface EntryPlace {
+  /** Left out: the first one. */
+  readonly chain?: number | undefined;
   readonly seq: number;
   readonly id: string;
   readonly timeMs: number;
@@ -173,7 +175,8 @@ function printValues(entry: AuditEntry): string {
 function printMembers(entry: AuditEntry, place: EntryPlace, cut: boolean): string {
   const text = cut ? printCut : printWhole;
   const name = cut ? printCut : printName;
-  let line = `{"seq":${place.seq},"id":"${place.id}","time":"${printTime(place.timeMs)}","kind":"${entry.kind}"`;
+  const chain = place.chain === undefined || place.chain === 0 ? "" : `"chain":${place.chain},`;
+  let line = `{"seq":${place.seq},${chain}"id":"${place.id}","time":"${printTime(place.timeMs)}","kind":"${entry.kind}"`;
   line += entry.server === undefined ? ',"server":null' : `,"server":${name(entry.server)}`;
   line += entry.grant === undefined ? ',"grant":null' : `,"grant":${name(entry.grant)}`;
   line += entry.identity === undefined ? ',"identity":null' : `,"identity":${name(entry.identity)}`;

@@ -4,7 +4,7 @@
  */
 import type { AuditDecision, AuditKind } from "./entry.ts";
 
-export const FILTER_FIELDS = ["kind", "exchange", "server", "grant", "identity", "tool", "decision", "code"] as const;
+export const FILTER_FIELDS = ["kind", "exchange", "server", "grant", "identity", "tool", "decision", "code", "rule"] as const;
 export type FilterField = (typeof FILTER_FIELDS)[number];
 
 export interface AuditFilter {
@@ -20,6 +20,7 @@ export interface AuditFilter {
   readonly tool?: string | undefined;
   readonly decision?: AuditDecision | undefined;
   readonly code?: string | undefined;
+  readonly rule?: string | undefined;
 }
 
 export interface LineFilter {

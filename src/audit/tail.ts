@@ -1,11 +1,14 @@
 /**
  * Follows the log: what is there, then what comes. It asks the database whether anybody has written since, which costs
- * microseconds, and reads only then; in between it sleeps. Ends when its signal says so.
+ * microseconds, and reads only then; in between it sleeps. It keeps a number for each chain, so that what is committed
+ * late is told late and never lost. Ends when its signal says so.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Store } from "../store/store.ts";
 import { type AuditFilter, compileFilter } from "./filter.ts";
-import { readLogHead, readPage, readTimeMs, type StoredEntry } from "./read-log.ts";
+import { mergePages } from "./merge.ts";
+import { type Cursor, printCursor } from "./place.ts";
+import { type LogHead, readLogHead, readPages, readTimeMs, type StoredEntry } from "./read-log.ts";
 import { searchEntries } from "./search.ts";
 
 export const TAIL_POLL_MS = 250;
@@ -15,8 +18,8 @@ export interface TailOptions {
   readonly filter?: AuditFilter;
   /** Entries told before the first new one. */
   readonly backlog?: number;
-  /** Go on after this entry instead of after the newest. */
-  readonly after?: number;
+  /** Go on after these entries instead of after the newest. */
+  readonly after?: Cursor;
   readonly signal: AbortSignal;
   readonly pollMs?: number;
   /**
@@ -33,6 +36,18 @@ async function rest(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** What each chain has beyond the cursor, joined, oldest first. Chains that are new begin at their beginning. */
+async function* readAfter(store: Store, head: LogHead, after: Map<number, number>): AsyncGenerator<StoredEntry> {
+  const grown = head.chains.filter((chain) => chain.size > (after.get(chain.chain) ?? chain.retired));
+  const pages = grown.map(({ chain, size, retired }) => readPages(store, chain, (after.get(chain) ?? retired) + 1, size, grown.length));
+  for await (const page of mergePages(pages)) {
+    for (const entry of page) {
+      after.set(entry.chain, entry.seq);
+      yield entry;
+    }
+  }
+}
+
 /** Entries oldest first, for as long as the signal lets it. */
 export async function* followLog(options: TailOptions): AsyncGenerator<StoredEntry> {
   const { store, signal } = options;
@@ -43,9 +58,11 @@ export async function* followLog(options: TailOptions): AsyncGenerator<StoredEnt
     const timeMs = readTimeMs(text);
     return timeMs >= (filter.sinceMs ?? 0) && timeMs < (filter.untilMs ?? Number.POSITIVE_INFINITY);
   };
-  let after = options.after ?? (await readLogHead(store))?.size ?? 0;
-  if (options.backlog !== undefined && options.backlog > 0) {
-    const { entries } = await searchEntries(store, filter, { limit: options.backlog, before: after + 1 });
+  const now = (await readLogHead(store.query))?.chains ?? [];
+  const after = new Map(options.after ?? now.map(({ chain, size }) => [chain, size]));
+  if (options.backlog !== undefined && options.backlog > 0 && after.size > 0) {
+    const before = printCursor(new Map([...after].map(([chain, seq]) => [chain, seq + 1])));
+    const { entries } = await searchEntries(store, filter, { limit: options.backlog, before });
     for (const entry of entries.toReversed()) yield entry;
   }
   let seen: string | number | undefined;
@@ -53,14 +70,12 @@ export async function* followLog(options: TailOptions): AsyncGenerator<StoredEnt
     const version = readVersion();
     if (version !== seen) {
       seen = version;
-      for (;;) {
-        const page = await readPage(store, after + 1, Number.MAX_SAFE_INTEGER);
-        for (const entry of page) {
+      const head = await readLogHead(store.query);
+      if (head) {
+        for await (const entry of readAfter(store, head, after)) {
           if (signal.aborted) return;
-          after = entry.seq;
           if (line.matches(entry.line) && inTime(entry.line)) yield entry;
         }
-        if (page.length === 0) break;
       }
     }
     await rest(options.pollMs ?? TAIL_POLL_MS, signal);

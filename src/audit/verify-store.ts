@@ -1,146 +1,20 @@
 /**
- * Verifies the log where it lives: every line from the first, every checkpoint on the way, and that the end is where the
- * head and the last checkpoint say. Reads in pages while the gateway goes on writing.
+ * Verifies the log where it lives, chain after chain, and that no chain is gone of which another's checkpoint knows.
+ * Reads in pages while gateways go on writing.
  */
-import { setImmediate as yieldTurn } from "node:timers/promises";
 import { readRows } from "../store/read-rows.ts";
 import type { Store } from "../store/store.ts";
-import { ChainWalk } from "./chain-walk.ts";
 import { openCheckpoint, type SignedCheckpoint } from "./checkpoint.ts";
+import { CheckpointRows } from "./checkpoint-rows.ts";
 import { type NoteVerifier, parseVerifierKey } from "./note.ts";
-import { type LogHead, readLogHead, readPage, type StoredEntry } from "./read-log.ts";
-import { breakOff, type Fault, type Verdict } from "./verdict.ts";
+import { CHAIN_ENTRIES, chainOf, seqOf } from "./place.ts";
+import { type LogHead, readLogHead } from "./read-log.ts";
+import { readRetiredNotes } from "./retired.ts";
+import { breakOff, type Fault, toRetiredPart, type Verdict } from "./verdict.ts";
+import { ChainCheck } from "./verify-chain.ts";
 
-const CHECKPOINTS_PER_READ = 256;
-
-interface CheckpointRow {
-  readonly size: number;
-  readonly note: string;
-}
-
-/** The checkpoints in order, a few at a time. */
-class CheckpointReader {
-  readonly #store: Store;
-  #rows: CheckpointRow[] = [];
-  #after = -1;
-  #ended = false;
-
-  constructor(store: Store) {
-    this.#store = store;
-  }
-
-  async peek(): Promise<CheckpointRow | undefined> {
-    if (this.#rows.length === 0 && !this.#ended) {
-      const rows = await readRows(this.#store.query, "select size, note from audit_checkpoint where size > ? order by size limit ?", [
-        this.#after,
-        CHECKPOINTS_PER_READ,
-      ]);
-      this.#rows = rows.map((row) => ({ size: Number(row["size"]), note: String(row["note"]) }));
-      this.#ended = rows.length < CHECKPOINTS_PER_READ;
-      this.#after = this.#rows.at(-1)?.size ?? this.#after;
-    }
-    return this.#rows[0];
-  }
-
-  skip(): void {
-    this.#rows.shift();
-  }
-}
-
-class StoreCheck {
-  readonly walk = new ChainWalk();
-  readonly #store: Store;
-  readonly #head: LogHead;
-  readonly #checkpoints: CheckpointReader;
-  readonly #verifier: NoteVerifier | undefined;
-  last: SignedCheckpoint | undefined;
-
-  constructor(store: Store, head: LogHead, verifier: NoteVerifier | undefined) {
-    this.#store = store;
-    this.#head = head;
-    this.#checkpoints = new CheckpointReader(store);
-    this.#verifier = verifier;
-  }
-
-  async take(entry: StoredEntry, next: StoredEntry | undefined): Promise<Fault | undefined> {
-    const fault = this.walk.take(entry.line, entry.seq, () => this.#describeNext(next));
-    if (fault) return fault;
-    if (entry.seq === this.walk.seq) return this.compareCheckpoints();
-    return { kind: "changed", seq: this.walk.seq, line: entry.seq, message: `Entry ${this.walk.seq} stands in another's row.` };
-  }
-
-  #describeNext(next: StoredEntry | undefined): { line: string } | { size: number; hash: string } {
-    return next ? { line: next.line } : { size: this.#head.size, hash: this.#head.hash };
-  }
-
-  /** The checkpoints up to the last entry taken. */
-  async compareCheckpoints(): Promise<Fault | undefined> {
-    for (let row = await this.#checkpoints.peek(); row && row.size <= this.walk.seq; row = await this.#checkpoints.peek()) {
-      const { size, note } = row;
-      const checkpoint = openCheckpoint(note, this.#verifier);
-      if (checkpoint?.of !== "log" || checkpoint.size !== size || checkpoint.logId !== this.#head.logId) {
-        const message = `The checkpoint at entry ${size} was changed, or another key signed it.`;
-        return { kind: "checkpoint", seq: size, line: size, message };
-      }
-      if (size === this.walk.seq && checkpoint.hash !== this.walk.hash) {
-        const first = (this.last?.size ?? 0) + 1;
-        const what = first >= size ? `Entry ${size} was` : `One or more of the entries ${first} to ${size} were`;
-        return {
-          kind: "changed",
-          seq: first,
-          lastSeq: size,
-          line: size,
-          message: `${what} written anew: the checkpoint signs another hash.`,
-        };
-      }
-      this.last = checkpoint;
-      this.#checkpoints.skip();
-    }
-    return undefined;
-  }
-
-  /** How far a checkpoint reaches that lies beyond the log's head; 0 where there is none. */
-  async #judgeAhead(): Promise<number | Fault> {
-    const row = await this.#checkpoints.peek();
-    if (!row) return 0;
-    // One that came while we read has moved the head with it.
-    const now = await readLogHead(this.#store);
-    if (now && row.size <= now.size) return 0;
-    if (openCheckpoint(row.note, this.#verifier)?.size === row.size) return row.size;
-    const message = `The checkpoint at entry ${row.size} was changed, or another key signed it.`;
-    return { kind: "checkpoint", seq: row.size, line: this.walk.seq + 1, message };
-  }
-
-  /** Whether the end is where the head and the last checkpoint say. */
-  async judgeEnd(): Promise<Fault | undefined> {
-    const { walk } = this;
-    const head = this.#head;
-    const ahead = await this.#judgeAhead();
-    if (typeof ahead === "object") return ahead;
-    const end = Math.max(head.size, head.signedSize, ahead);
-    const line = walk.seq + 1;
-    if (walk.seq < end) {
-      const what = line === end ? `Entry ${end} was` : `Entries ${line} to ${end} were`;
-      return { kind: "cut", seq: line, lastSeq: end, line, message: `${what} cut off at the end.` };
-    }
-    if (head.lastSeq > head.size) {
-      const seq = head.size + 1;
-      return { kind: "inserted", seq, line: seq, message: `Entry ${seq} was added behind the log's back: its head does not know it.` };
-    }
-    if (walk.hash !== head.hash) {
-      return {
-        kind: "changed",
-        seq: walk.seq,
-        line: walk.seq,
-        message: `Entry ${walk.seq} was changed: the log's head names another hash.`,
-      };
-    }
-    if ((this.last?.size ?? 0) < head.signedSize) {
-      return { kind: "checkpoint", seq: head.signedSize, line, message: `The checkpoint at entry ${head.signedSize} was removed.` };
-    }
-    return undefined;
-  }
-}
+/** Times that a log is read anew because a beginning was retired meanwhile. */
+const MAX_ATTEMPTS = 3;
 
 /** What there is to say of a database without a head. */
 async function judgeHeadless(store: Store): Promise<Verdict> {
@@ -148,11 +22,48 @@ async function judgeHeadless(store: Store): Promise<Verdict> {
     store.query,
     "select (select count(*) from audit_entry) as entries, (select count(*) from audit_checkpoint) as signed",
   );
-  const signature = "unchecked";
   if (Number(row?.["entries"]) === 0 && Number(row?.["signed"]) === 0) {
-    return { ok: true, entries: 0, filtered: false, checkpoint: undefined, signature, unsigned: 0 };
+    return { ok: true, entries: 0, chains: 0, filtered: false, checkpoint: undefined, signature: "unchecked", unsigned: 0, retired: [] };
   }
   return breakOff(0, { kind: "removed", seq: undefined, line: 1, message: "The log's head was removed, and there are entries." });
+}
+
+/** A chain of which there are rows or checkpoints and no head. */
+async function findHeadless(store: Store, log: LogHead): Promise<Fault | undefined> {
+  for (const table of ["audit_entry", "audit_checkpoint", "audit_retired"]) {
+    let from = 0;
+    for (const { chain } of [...log.chains, { chain: Number.POSITIVE_INFINITY }]) {
+      const to = Math.min(chain * CHAIN_ENTRIES, Number.MAX_SAFE_INTEGER);
+      const [row] = await readRows(store.query, `select min(place) as place from ${table} where place >= ? and place < ?`, [from, to]);
+      const place = row?.["place"];
+      if (place !== null && place !== undefined) {
+        const lost = chainOf(Number(place));
+        const message = `The head of chain ${lost} was removed, and there are entries of it.`;
+        return { kind: "chain_removed", chain: lost, seq: Math.max(1, seqOf(Number(place))), line: 1, message };
+      }
+      from = (chain + 1) * CHAIN_ENTRIES;
+    }
+  }
+  return undefined;
+}
+
+/** A chain that another's checkpoints know and the log has no more. */
+async function findLostChain(store: Store, log: LogHead, verifier: NoteVerifier | undefined): Promise<Fault | undefined> {
+  const known = new Set(log.chains.map(({ chain }) => chain));
+  for (const { chain, retired } of log.chains) {
+    const rows = new CheckpointRows(store, chain, retired);
+    for (let row = await rows.peek(); row; row = await rows.peek()) {
+      rows.skip();
+      // The note need not be verified for each: it is when its own chain is.
+      const lost =
+        row.note.includes("\nchain ") &&
+        openCheckpoint(row.note, verifier)?.others?.find((other) => !known.has(other.chain) && other.size > 0);
+      if (!lost) continue;
+      const message = `Chain ${lost.chain} was removed as a whole: a checkpoint of chain ${chain} saw its entries 1 to ${lost.size}.`;
+      return { kind: "chain_removed", chain: lost.chain, seq: 1, lastSeq: lost.size, line: 1, message };
+    }
+  }
+  return undefined;
 }
 
 export async function verifyStore(store: Store, options: { readonly publicKey?: string | undefined } = {}): Promise<Verdict> {
@@ -161,27 +72,57 @@ export async function verifyStore(store: Store, options: { readonly publicKey?: 
     const message = "The public key is not one of the kind that `audit key` prints.";
     return breakOff(0, { kind: "checkpoint", seq: undefined, line: 0, message });
   }
-  const head = await readLogHead(store);
-  if (!head) return judgeHeadless(store);
-  const check = new StoreCheck(store, head, verifier);
-  const entriesBefore = (): number => check.walk.seq;
-  const atStart = await check.compareCheckpoints();
-  if (atStart) return breakOff(0, atStart);
-  for (let from = 1; from <= head.size; ) {
-    const page = await readPage(store, from, head.size);
-    const last = page.at(-1);
-    if (!last) break;
-    const [after] = last.seq < head.size ? await readPage(store, last.seq + 1, head.size, 1) : [];
-    for (const [index, entry] of page.entries()) {
-      const fault = await check.take(entry, page[index + 1] ?? after);
-      if (fault) return breakOff(entriesBefore(), fault);
-    }
-    from = last.seq + 1;
-    await yieldTurn();
+  for (let attempt = 1; ; attempt++) {
+    const log = await readLogHead(store.query);
+    if (!log || log.chains.length === 0) return judgeHeadless(store);
+    const verdict = await verifyLog(store, log, verifier);
+    if (verdict.ok || attempt === MAX_ATTEMPTS || (await isUnretired(store, log))) return verdict;
   }
-  const fault = await check.judgeEnd();
-  if (fault) return breakOff(entriesBefore(), fault);
-  const signature = verifier && check.last ? "verified" : "unchecked";
-  const unsigned = head.size - (check.last?.size ?? 0);
-  return { ok: true, entries: head.size, filtered: false, checkpoint: check.last, signature, unsigned };
+}
+
+/** Whether nothing was retired since, which takes away what is being read. */
+async function isUnretired(store: Store, before: LogHead): Promise<boolean> {
+  const now = await readLogHead(store.query);
+  return before.chains.every(({ chain, retired }) => now?.chains.find((head) => head.chain === chain)?.retired === retired);
+}
+
+async function verifyLog(store: Store, log: LogHead, verifier: NoteVerifier | undefined): Promise<Verdict> {
+  const lost = (await findHeadless(store, log)) ?? (await findLostChain(store, log, verifier));
+  if (lost) return breakOff(0, lost);
+  const notes = await readRetiredNotes(store.query);
+  const retired: SignedCheckpoint[] = [];
+  let entries = 0;
+  let unsigned = 0;
+  let last: SignedCheckpoint | undefined;
+  for (const head of log.chains) {
+    const { chain } = head;
+    const note = notes.get(chain);
+    const statement = note === undefined ? undefined : openCheckpoint(note, verifier);
+    if (head.retired > 0 && !isOf(statement, log, chain, head.retired)) {
+      const message = `The statement over what was retired of chain ${chain} was changed, or another key signed it.`;
+      return breakOff(entries, { kind: "checkpoint", chain, seq: head.retired, line: head.retired, message });
+    }
+    if (statement) retired.push(statement);
+    const check = new ChainCheck({ store, log, head, retired: statement, verifier });
+    const fault = await check.verify();
+    entries += check.entries;
+    if (fault) return breakOff(entries, fault);
+    unsigned += head.size - Math.max(check.last?.size ?? 0, head.retired);
+    if (check.last && check.last.timeMs >= (last?.timeMs ?? 0)) last = check.last;
+  }
+  const signature = verifier && last ? "verified" : "unchecked";
+  return {
+    ok: true,
+    entries,
+    chains: log.chains.length,
+    filtered: false,
+    checkpoint: last,
+    signature,
+    unsigned,
+    retired: retired.map(toRetiredPart),
+  };
+}
+
+function isOf(statement: SignedCheckpoint | undefined, log: LogHead, chain: number, size: number): boolean {
+  return statement?.of === "retired" && statement.logId === log.logId && statement.chain === chain && statement.size === size;
 }

@@ -1,10 +1,10 @@
 /** `sallyport audit …`: reads the log, exports it, proves it. */
-import { createReadStream, createWriteStream, existsSync, readFileSync } from "node:fs";
-import { finished } from "node:stream/promises";
+import { createReadStream, existsSync, readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { countByHour } from "../audit/counts.ts";
 import { AUDIT_KINDS, type AuditDecision, type AuditKind } from "../audit/entry.ts";
-import { exportLog } from "../audit/export.ts";
 import type { AuditFilter } from "../audit/filter.ts";
+import { type Cursor, parseCursor, printCursor } from "../audit/place.ts";
 import { DEFAULT_SEARCH_LIMIT, MAX_SEARCH_LIMIT, searchEntries } from "../audit/search.ts";
 import { followLog } from "../audit/tail.ts";
 import type { Verdict } from "../audit/verdict.ts";
@@ -12,9 +12,12 @@ import { verifyExport } from "../audit/verify-export.ts";
 import { verifyStore } from "../audit/verify-store.ts";
 import { createLogWitness } from "../audit/witness.ts";
 import { FailureError } from "../kernel/failure.ts";
-import { addFolderFlags, type FolderFlags, parseTime, withFolder } from "./folder-flags.ts";
-import { printEntryLine } from "./print-entry.ts";
+import { type ExportFlags, exportTo } from "./export-log.ts";
+import { addFolderFlags, type FolderFlags, parseTime, printTable, withFolder } from "./folder-flags.ts";
+import { makePlain, printEntryLine } from "./print-entry.ts";
 import { type CommandContext, EXIT_NO } from "./run-cli.ts";
+
+const DAY_MS = 86_400_000;
 
 interface FilterFlags extends FolderFlags {
   readonly since?: number;
@@ -26,6 +29,7 @@ interface FilterFlags extends FolderFlags {
   readonly tool?: string;
   readonly decision?: AuditDecision;
   readonly code?: string;
+  readonly rule?: string;
   readonly exchange?: string;
 }
 
@@ -36,15 +40,17 @@ interface TailFlags extends FilterFlags {
 
 interface SearchFlags extends FilterFlags {
   readonly limit: number;
-  readonly before?: number;
-}
-
-interface ExportFlags extends FilterFlags {
-  readonly out?: string;
+  readonly before?: string;
 }
 
 interface VerifyFlags extends FolderFlags {
   readonly key?: string;
+  readonly after?: Cursor;
+}
+
+interface CountFlags extends FolderFlags {
+  readonly since?: number;
+  readonly until?: number;
 }
 
 function parseCount(most: number): (text: string) => number {
@@ -53,6 +59,12 @@ function parseCount(most: number): (text: string) => number {
     if (!/^\d{1,15}$/.test(text) || count > most) throw new InvalidArgumentError(`This is a whole number up to ${most}.`);
     return count;
   };
+}
+
+function readCursor(text: string): Cursor {
+  const cursor = parseCursor(text);
+  if (!cursor) throw new InvalidArgumentError("This is a sequence number such as 1027, or one for each chain such as 0:1027,2:33.");
+  return cursor;
 }
 
 function addFilterFlags(command: Command): Command {
@@ -67,12 +79,13 @@ function addFilterFlags(command: Command): Command {
     .option("--tool <name>", "about this tool, prompt or resource")
     .addOption(new Option("--decision <decision>", "what was decided").choices(["allow", "deny", "approve"]))
     .option("--code <code>", "with this code, such as limit_exceeded")
+    .option("--rule <pointer>", "decided by this rule, such as /tools/create_refund/deny_if/0")
     .option("--exchange <id>", "of this exchange: its intent and its outcome");
 }
 
 function readFilter(flags: FilterFlags): AuditFilter {
-  const { since, until, kind, server, grant, identity, tool, decision, code, exchange } = flags;
-  return { sinceMs: since, untilMs: until, kind, server, grant, identity, tool, decision, code, exchange };
+  const { since, until, kind, server, grant, identity, tool, decision, code, rule, exchange } = flags;
+  return { sinceMs: since, untilMs: until, kind, server, grant, identity, tool, decision, code, rule, exchange };
 }
 
 export function addAuditCommands(program: Command, context: CommandContext): void {
@@ -86,7 +99,7 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     .action((flags: TailFlags) => tail(context, flags));
   addFilterFlags(audit.command("search").description("Entries that fit, newest first."))
     .option("-l, --limit <count>", "at most so many", parseCount(MAX_SEARCH_LIMIT), DEFAULT_SEARCH_LIMIT)
-    .option("--before <sequence>", "only entries before this one: the next page", parseCount(Number.MAX_SAFE_INTEGER))
+    .option("--before <cursor>", "only entries before this one: the next page", (text) => printCursor(readCursor(text)))
     .addHelpText("after", "\nExample:\n  $ sallyport audit search --grant alice-laptop --decision deny --since 24h")
     .action((flags: SearchFlags) => search(context, flags));
   addFilterFlags(
@@ -95,7 +108,13 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
       .description("The log as lines of JSON, the last one a signed checkpoint. A filtered export proves only its own entries."),
   )
     .option("-o, --out <file>", "write to a file; left out: standard output")
-    .action((flags: ExportFlags) => exportTo(context, flags));
+    .option("--resume <file>", "go on with an export that was broken off, or with an older one, in its file")
+    .option("--after <cursor>", "only what comes after these entries, to be put behind them", readCursor)
+    .action((flags: FilterFlags & ExportFlags) => exportTo(context.ports, flags, readFilter(flags)));
+  addFolderFlags(audit.command("count").description("How many entries of each kind there were: by hour, server, tool and decision."))
+    .option("--since <time>", "from this time on; left out: a day back", parseTime(Date.now()))
+    .option("--until <time>", "before this time", parseTime(Date.now()))
+    .action((flags: CountFlags) => count(context, flags));
   addFolderFlags(
     audit
       .command("verify [file]")
@@ -104,6 +123,7 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
       ),
   )
     .option("-k, --key <key>", "public key as `audit key` prints it, or a file that holds it")
+    .option("--after <cursor>", "the file was exported with this --after: entries up to there are proved elsewhere", readCursor)
     .addHelpText(
       "after",
       "\nA file and the public key are enough:\n  $ sallyport audit verify log.jsonl --key sallyport.pub\n" +
@@ -146,20 +166,21 @@ async function search({ ports }: CommandContext, flags: SearchFlags): Promise<vo
   });
 }
 
-async function exportTo({ ports }: CommandContext, flags: ExportFlags): Promise<void> {
+async function count({ ports }: CommandContext, flags: CountFlags): Promise<void> {
   await withFolder(ports, flags, async (folder) => {
-    const { store, audit, clock } = folder;
-    const pieces = exportLog({ store, audit, clock, filter: readFilter(flags) });
-    if (flags.out === undefined) {
-      for await (const piece of pieces) ports.terminal.out(piece);
+    const untilMs = flags.until ?? folder.clock.now() + 1;
+    const counts = await countByHour(folder.store, { sinceMs: flags.since ?? untilMs - DAY_MS, untilMs });
+    if (flags.json) {
+      for (const { hourMs, ...more } of counts)
+        ports.terminal.out(`${JSON.stringify({ hour: new Date(hourMs).toISOString(), ...more })}\n`);
       return;
     }
-    const file = createWriteStream(flags.out, { mode: 0o600 });
-    for await (const piece of pieces)
-      if (!file.write(piece)) await new Promise<void>((resolve) => void file.once("drain", () => resolve()));
-    file.end();
-    await finished(file);
-    ports.terminal.err(`Written to ${flags.out}. Its public key: sallyport audit key\n`);
+    const rows = counts.map((one) => [
+      new Date(one.hourMs).toISOString().slice(0, 13),
+      ...[one.server, one.tool, one.kind, one.decision].map((text) => (text === "" ? "-" : makePlain(text))),
+      String(one.entries),
+    ]);
+    ports.terminal.out(printTable(["HOUR (UTC)", "SERVER", "TOOL", "KIND", "DECISION", "ENTRIES"], rows));
   });
 }
 
@@ -173,12 +194,12 @@ async function verify(context: CommandContext, file: string | undefined, flags: 
   if (file !== undefined && !existsSync(file)) throw new FailureError({ code: "not_found", message: `There is no file \`${file}\`.` });
   let verdict: Verdict;
   if (file !== undefined && flags.data === undefined && flags.config === undefined) {
-    verdict = await verifyExport(createReadStream(file), { publicKey });
+    verdict = await verifyExport(createReadStream(file), { publicKey, after: flags.after });
   } else {
     verdict = await withFolder(ports, flags, async (folder) => {
       const key = publicKey ?? folder.audit.publicKey;
       if (file === undefined) return await verifyStore(folder.store, { publicKey: key });
-      return await verifyExport(createReadStream(file), { publicKey: key, log: createLogWitness(folder.store) });
+      return await verifyExport(createReadStream(file), { publicKey: key, after: flags.after, log: createLogWitness(folder.store) });
     });
   }
   tellVerdict(context, verdict, flags);
@@ -194,8 +215,11 @@ function tellVerdict(context: CommandContext, verdict: Verdict, flags: FolderFla
   if (!verdict.ok) {
     const { fault, entries } = verdict;
     const what = fault.id === undefined ? "" : ` (${fault.id})`;
+    const where = fault.chain === undefined || fault.chain === 0 ? "" : ` of chain ${fault.chain}`;
     terminal.out(`The log does not hold: ${fault.message}\n`);
-    terminal.out(`  ${fault.kind} at entry ${fault.seq ?? "?"}${what}, line ${fault.line}; the ${entries} entries before it hold.\n`);
+    terminal.out(
+      `  ${fault.kind} at entry ${fault.seq ?? "?"}${where}${what}, line ${fault.line}; the ${entries} entries before it hold.\n`,
+    );
     return;
   }
   const unsigned =
@@ -205,6 +229,11 @@ function tellVerdict(context: CommandContext, verdict: Verdict, flags: FolderFla
     ? "This filtered export proves its own entries and no others."
     : "No entry was changed, removed or inserted.";
   terminal.out(`${verdict.entries} entries hold; ${signed}.\n  ${scope}\n`);
+  if (verdict.chains > 1) terminal.out(`  They are of ${verdict.chains} chains, which sign each other.\n`);
+  for (const { chain, seq, timeMs, beforeMs, retention } of verdict.retired) {
+    const which = `Entries 1 to ${seq}${chain === 0 ? "" : ` of chain ${chain}`}, from before ${new Date(beforeMs).toISOString()},`;
+    terminal.out(`  ${which} were retired on ${new Date(timeMs).toISOString()} under \`audit.retention: ${retention}\`.\n`);
+  }
   if (verdict.unsigned > 0) terminal.out(`  The last ${verdict.unsigned} are chained and not yet signed by a checkpoint.\n`);
   if (verdict.later !== undefined && verdict.later > 0) terminal.out(`  The log in the data folder has ${verdict.later} entries more.\n`);
 }

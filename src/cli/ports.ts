@@ -75,6 +75,8 @@ export interface Terminal {
   readonly isTerminal: boolean;
   /** Results. */
   out(text: string): void;
+  /** Settles when what was printed has gone far enough that more may follow; left out: it goes at once. */
+  drained?(): Promise<void>;
   /** Words for people. */
   err(text: string): void;
 }

@@ -21,7 +21,7 @@ interface PrintedEntry {
 }
 
 /** What a stranger wrote must not draw on a terminal. */
-function makePlain(text: string): string {
+export function makePlain(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,

@@ -6,6 +6,7 @@ import path from "node:path";
 import { isJsonList, isJsonObject, type Json, type JsonObject, readMember } from "../kernel/json.ts";
 import type { ToolClass } from "../policy/decision.ts";
 import type { PolicyDocument } from "../policy/document.ts";
+import { parseDuration } from "../policy/window.ts";
 import { listBonds, memberObject, textOf } from "./check-references.ts";
 import type { CommandConfig, Config, ConfigSource, GrantConfig, LoginConfig, OAuthConfig, ServerConfig } from "./config.ts";
 import { isPlainValue } from "./plain-value.ts";
@@ -43,6 +44,7 @@ export function buildConfig(parts: ConfigParts): Config {
     },
     storeFile: store?.startsWith("sqlite:") ? path.resolve(folder, store.slice("sqlite:".length)) : undefined,
     storeUrl: store?.startsWith("sqlite:") ? undefined : store,
+    limitsUrl: textOf(memberObject(document, "limits"), "url"),
     keyFile: keyFile === undefined ? undefined : path.resolve(folder, keyFile),
     servers: Object.entries(memberObject(document, "servers")).map(([name, server]) => buildServer(name, server, parts.replaced, folder)),
     policies: [...parts.policies].map(([name, policy]) => ({
@@ -54,9 +56,15 @@ export function buildConfig(parts: ConfigParts): Config {
     login: buildLogin(readMember(document, "login")),
     audit: {
       durability: textOf(audit, "durability") === "disk" ? "disk" : "process",
+      retention: buildRetention(textOf(audit, "retention")),
     },
     sources: [...parts.sources],
   });
+}
+
+function buildRetention(text: string | undefined): Config["audit"]["retention"] {
+  const ms = text === undefined ? undefined : parseDuration(text);
+  return text === undefined || ms === undefined ? undefined : { ms, text };
 }
 
 function buildServer(name: string, server: Json, replaced: ConfigParts["replaced"], folder: string): ServerConfig {

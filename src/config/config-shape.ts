@@ -20,6 +20,7 @@ import {
   checkPlainText,
   checkProcessText,
   checkPublicUrl,
+  checkRetention,
   checkStoreUrl,
   checkTimestamp,
   checkToken,
@@ -258,7 +259,13 @@ export const CONFIG_SHAPE: ObjectShape = {
       kind: "object",
       description: "Where the counters of limits live; left out: in the store.",
       required: ["url"],
-      keys: { url: { kind: "text", description: "Other places than the store are not there yet.", check: checkLimitsUrl } },
+      keys: {
+        url: {
+          kind: "text",
+          description: "A Redis or Valkey that several gateways share: `redis://` or `rediss://`.",
+          check: checkLimitsUrl,
+        },
+      },
     },
     secrets: {
       kind: "object",
@@ -278,6 +285,11 @@ export const CONFIG_SHAPE: ObjectShape = {
           kind: "text",
           description: "`process` (left out): on record before forwarding, survives a kill. `disk`: survives a power cut.",
           choices: ["process", "disk"],
+        },
+        retention: {
+          kind: "text",
+          description: "How long entries are kept, such as `400d`; older ones go in whole months. Left out: for ever.",
+          check: checkRetention,
         },
       },
     },

@@ -118,6 +118,8 @@ export interface Config {
   };
   /** Absolute path of the SQLite file; undefined: in the data folder, or `storeUrl` says where. */
   readonly storeFile: string | undefined;
+  /** Where counters live, password and all; undefined: in the store. */
+  readonly limitsUrl?: string | undefined;
   /** The address of a PostgreSQL, which holds a password. */
   readonly storeUrl?: string | undefined;
   /** Absolute path of the master key's file; undefined: see the environment, then the data folder. */
@@ -127,6 +129,10 @@ export interface Config {
   readonly grants: readonly GrantConfig[];
   /** Undefined: nobody logs in, and tokens of grants are all there is. */
   readonly login: LoginConfig | undefined;
-  readonly audit: { readonly durability: "process" | "disk" };
+  readonly audit: {
+    readonly durability: "process" | "disk";
+    /** How long entries are kept, in milliseconds and as it was spelt; undefined: for ever. */
+    readonly retention?: { readonly ms: number; readonly text: string } | undefined;
+  };
   readonly sources: readonly ConfigSource[];
 }

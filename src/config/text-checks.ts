@@ -4,6 +4,7 @@
  */
 import { isIP } from "node:net";
 import { isPostgresUrl, readPostgresUrl } from "../kernel/postgres-url.ts";
+import { parseDuration } from "../policy/window.ts";
 import type { TextCheck } from "./shape.ts";
 
 export const NAME_PATTERN = "^[a-z0-9-]{1,32}$";
@@ -53,6 +54,17 @@ export const checkPlainText: TextCheck = (text) => {
 };
 
 export const checkPath: TextCheck = (text) => (text === "" || text.includes("\0") ? "This must be a path." : undefined);
+
+/** Whole months go, so less than a day would promise what is not kept; beyond a hundred years is for ever. */
+const MIN_RETENTION_MS = 86_400_000;
+const MAX_RETENTION_MS = 36_525 * MIN_RETENTION_MS;
+
+export const checkRetention: TextCheck = (text) => {
+  const ms = parseDuration(text) ?? 0;
+  return ms >= MIN_RETENTION_MS && ms <= MAX_RETENTION_MS
+    ? undefined
+    : "This must be a duration of at least a day, such as `400d`; without it entries are kept for ever.";
+};
 
 /** What a process can be given as an argument or a variable. */
 export const checkProcessText: TextCheck = (text) => (text.includes("\0") ? "A NUL character can't stand here." : undefined);
@@ -158,10 +170,23 @@ export const checkStoreUrl: TextCheck = (text) => {
   return usable ? undefined : "This must be `sqlite:` and the path of a file, or `postgres://user:password@host/database`.";
 };
 
-export const checkLimitsUrl: TextCheck = (text) =>
-  /^(?:rediss?|valkeys?):/i.test(text)
-    ? "Redis and Valkey can't hold the counters yet; leave `limits` out, and the store holds them."
-    : "No address can stand here yet; leave `limits` out, and the store holds the counters.";
+export const checkLimitsUrl: TextCheck = (text) => {
+  const url = /^(?:rediss?|valkeys?):\/\/[^/]/i.test(text) ? URL.parse(text) : null;
+  if (url === null || url.hostname === "" || !/^(?:\/\d{0,5})?$/.test(url.pathname)) {
+    return "This must be an address such as `redis://user:password@host:6379/0`, with `rediss:` for TLS.";
+  }
+  if (url.search !== "" || url.hash !== "") return "The address of the counters can't have a part after `?` or `#`.";
+  return [url.username, url.password].every(isPercentDecodable) ? undefined : "A `%` in a name or password is written `%25`.";
+};
+
+function isPercentDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export const checkHeaderName: TextCheck = (text) => {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/.test(text)) return "This can't be the name of a header.";

@@ -4,6 +4,8 @@
  * can change a grant or a policy, so what was decided under an older epoch is decided again.
  */
 
+import { FailureError } from "../kernel/failure.ts";
+import type { Hold } from "../limit/limits.ts";
 import type { Denial, Permission } from "../policy/decision.ts";
 import { denyApproval, denyByLimit, denyUnavailable } from "../policy/refusal.ts";
 import type { Batch } from "../store/store.ts";
@@ -18,22 +20,40 @@ export type Spent = "passed" | "stale" | Stopped;
 
 export async function spend(desk: Desk, exchange: Exchange, permission: Permission): Promise<Spent> {
   exchange.permission = permission;
+  let hold: Hold | undefined;
+  try {
+    hold = await reserve(desk, exchange, permission);
+  } catch (error) {
+    // What keeps counters from being asked is told once, by whoever watches them.
+    if (!(error instanceof FailureError)) desk.say(`A call was refused because its limits could not be asked: ${wordsOf(error)}`);
+    return stop(await recordDenial(desk, exchange, denyUnavailable("(limits unavailable)")), true);
+  }
   try {
     const terms = termsOfSpending(desk, exchange, permission);
-    return await desk.store.write((batch) => spendIn(desk, batch, exchange, permission), terms);
+    const spent = await desk.store.write((batch) => spendIn(desk, batch, exchange, permission, hold), terms);
+    if (spent !== "passed") hold?.release();
+    return spent;
   } catch (error) {
+    hold?.release();
     desk.say(`A call was refused because it could not be put on record: ${wordsOf(error)}`);
     return stop(denyUnavailable("(audit unavailable)"), true);
   }
 }
 
-async function spendIn(desk: Desk, batch: Batch, exchange: Exchange, permission: Permission): Promise<Spent> {
+/** Counters outside of the store are asked before the group: within it nothing else is waited for. */
+async function reserve(desk: Desk, exchange: Exchange, { charges, approval }: Permission): Promise<Hold | undefined> {
+  if (!desk.limits.reserve || charges.length === 0 || exchange.rounds !== undefined) return undefined;
+  return await desk.limits.reserve(charges, partiesOf(desk, exchange), approval ? "peek" : "take");
+}
+
+async function spendIn(desk: Desk, batch: Batch, exchange: Exchange, permission: Permission, hold: Hold | undefined): Promise<Spent> {
   if (await desk.access.hasChanged(batch, exchange.look)) return "stale";
   // A round that somebody has gone on with is over: what comes with it again is a new call, and judged as one.
   if (exchange.rounds && !(await desk.rounds.claim(batch, exchange.rounds, desk.clock.now()))) {
     exchange.rounds = undefined;
     return "stale";
   }
+  if (hold && !(await hold.holds(batch))) return "stale";
   const { charges, approval } = permission;
   const counted = charges.length > 0 && exchange.rounds === undefined;
   if (counted || approval) {
@@ -41,11 +61,11 @@ async function spendIn(desk: Desk, batch: Batch, exchange: Exchange, permission:
     const { nowMs } = batch;
     if (approval) {
       // A person is asked only of a call that its limits could take; nothing is taken for asking.
-      const room = counted ? await desk.limits.peek(batch, charges, parties, nowMs) : { ok: true as const };
+      const room = counted ? await desk.limits.peek(batch, charges, parties, nowMs, hold) : { ok: true as const };
       const denial = room.ok ? denyApproval(approval) : denyByLimit(room.charge, room.retryAfterMs);
       return stopIn(desk, batch, exchange, denial);
     }
-    const taken = await desk.limits.take(batch, charges, parties, nowMs);
+    const taken = await desk.limits.take(batch, charges, parties, nowMs, hold);
     if (!taken.ok) return stopIn(desk, batch, exchange, denyByLimit(taken.charge, taken.retryAfterMs));
     exchange.reservation = taken.reservation;
   } else if (exchange.rounds) {

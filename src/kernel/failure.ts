@@ -14,6 +14,7 @@ export const FAILURE_CODES = {
   conflict: "Another object has that name, or the object changed meanwhile.",
   not_importable: "The older document says something that this language has no words for.",
   storage_unavailable: "The database can't be opened, read or written.",
+  limits_unavailable: "The counters of limits can't be asked.",
   folder_in_use: "Another gateway runs on this data folder.",
   key_unusable: "The master key is missing, malformed or not the one the data was sealed with.",
   address_refused: "The address is private or special and the server's entry does not allow it.",

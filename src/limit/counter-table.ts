@@ -10,11 +10,13 @@ import { type Readable, readRows } from "../store/read-rows.ts";
 import type { Batch, Migrations, SqlRow } from "../store/store.ts";
 import type { Counter } from "./counter.ts";
 import type { Family, Ledger, Shelf } from "./ledger.ts";
+import { journalMigrations } from "./redis/journal.ts";
 
 /** Counts that are let go of at a time, once they count nothing any more. */
 const PRUNE_ROWS = 500;
 
 export const limitMigrations: Migrations = {
+  ...journalMigrations,
   "0001-counters": async (batch) => {
     await batch.run("CREATE TABLE counter (id text NOT NULL PRIMARY KEY, family text NOT NULL, expires_ms bigint NOT NULL)");
     await batch.run("CREATE INDEX counter_family ON counter (family, expires_ms)");

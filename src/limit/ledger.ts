@@ -123,7 +123,7 @@ export class Ledger {
     if (this.#settled.has(reservation)) return false;
     this.#settled.add(reservation);
     onUndo(() => this.#settled.delete(reservation));
-    const parts = reservation.parts.filter((part) => isRefunded(part.limit, outcome));
+    const parts = reservation.parts.filter((part) => isRefunded(part.limit.counts, outcome));
     if (parts.length === 0) return false;
     const owed: { counter: Counter; part: ReservedPart }[] = [];
     for (const part of parts) {
@@ -282,17 +282,17 @@ export function nameSettled({ parts }: Reservation): string[] {
 }
 
 /** Whether no amount of waiting admits this charge. */
-function isImpossible(charge: Charge): boolean {
+export function isImpossible(charge: Charge): boolean {
   return charge.refused !== undefined || charge.amount < 0n || charge.amount > charge.limit.max;
 }
 
-function isRefunded(limit: LimitSpec, outcome: Outcome): boolean {
+export function isRefunded(counts: LimitSpec["counts"], outcome: Outcome): boolean {
   switch (outcome) {
     case "not_sent":
       return true;
     case "tool_error":
     case "rpc_error":
-      return limit.counts === "successes";
+      return counts === "successes";
     default:
       return false;
   }

@@ -52,11 +52,27 @@ export interface LimitRefusal {
 export type TakeAnswer = { readonly ok: true; readonly reservation: Reservation | undefined } | LimitRefusal;
 export type PeekAnswer = { readonly ok: true } | LimitRefusal;
 
+/** What counters outside of the store have said to one call, before its group. */
+export interface Hold {
+  /** Whether what was taken still counts, for the whole of that group; false: ask anew. */
+  holds(batch: Batch): Promise<boolean>;
+  /** The call does not go out: gives back what was taken, as well as it can be done, and waits for nothing. */
+  release(): void;
+}
+
 export interface Limits {
+  /**
+   * Asks the counters that live outside of the store; absent where none do. What comes back is handed to `take` or `peek`
+   * of the same call, or released; undefined: none of these charges is counted there. Rejects with a `FailureError` of code
+   * `limits_unavailable`.
+   */
+  reserve?(charges: readonly Charge[], parties: Parties, act: "take" | "peek"): Promise<Hold | undefined>;
+  /** Why calls with limits can't be counted now; absent where the store alone counts. */
+  findObstacle?(): string | undefined;
   /** Takes all or none. `reservation` is undefined where nothing was to be taken. */
-  take(batch: Batch, charges: readonly Charge[], parties: Parties, nowMs: number): Promise<TakeAnswer>;
+  take(batch: Batch, charges: readonly Charge[], parties: Parties, nowMs: number, hold?: Hold): Promise<TakeAnswer>;
   /** Answers as `take` would, and takes nothing. Outside of a group it reads what is committed. */
-  peek(source: Readable, charges: readonly Charge[], parties: Parties, nowMs: number): Promise<PeekAnswer>;
+  peek(source: Readable, charges: readonly Charge[], parties: Parties, nowMs: number, hold?: Hold): Promise<PeekAnswer>;
   /** Gives back what the outcome says, once; true where something was given back. */
   settle(batch: Batch, reservation: Reservation, outcome: Outcome): Promise<boolean>;
   /** The locks that a shared group needs to `take` or `peek`; none where the counts are not the store's. */

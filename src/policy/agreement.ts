@@ -1,5 +1,5 @@
 /**
- * Limits that share a counter have to count alike: in `add`, `per`, `align` and `count`. Asked of the limits of one
+ * Limits that share a counter have to count alike: in `add`, `per`, `align`, `count` and `durable`. Asked of the limits of one
  * document, and of two policies that share counters of a server, an identity or an organisation.
  */
 import type { LimitSpec } from "./decision.ts";
@@ -8,7 +8,7 @@ import { printLimitPath } from "./limit.ts";
 import type { ReadLimit } from "./parse-limit.ts";
 import { parseWindow } from "./window.ts";
 
-const AGREED_KEYS = ["add", "per", "align", "count"] as const;
+const AGREED_KEYS = ["add", "per", "align", "count", "durable"] as const;
 export type AgreedKey = (typeof AGREED_KEYS)[number];
 
 export interface CounterDisagreement {
@@ -44,6 +44,7 @@ function shareOf(limit: LimitSpec): string | undefined {
 
 function readAgreed(limit: LimitSpec, key: AgreedKey): string | undefined {
   if (key === "align") return limit.calendar && `${limit.calendar.unit} ${limit.calendar.timezone}`;
+  if (key === "durable") return String(limit.durable === true);
   return key === "count" ? limit.counts : limit[key];
 }
 
@@ -76,5 +77,6 @@ export function inspectAgreement(inspector: Inspector, limits: readonly ReadLimi
 
 function readWritten(limit: ReadLimit["limit"], key: AgreedKey): string | undefined {
   if (key === "align") return limit.align ?? "sliding";
+  if (key === "durable") return String(limit.durable === true);
   return key === "count" ? (limit.count ?? "attempts") : printLimitPath(limit[key]);
 }

@@ -89,6 +89,8 @@ export interface LimitSpec {
   /** Billionths. */
   readonly max: bigint;
   readonly counts: "attempts" | "successes";
+  /** Counted in the store, wherever other limits are. */
+  readonly durable?: boolean | undefined;
   /** The document's paths in their one spelling, for agreement between policies that share the counter. */
   readonly add?: string | undefined;
   readonly per?: string | undefined;

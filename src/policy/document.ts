@@ -102,6 +102,7 @@ export interface Limit {
   readonly per?: string;
   readonly align?: LimitAlign;
   readonly count?: LimitCount;
+  readonly durable?: boolean;
 }
 
 export const LIMIT_SCOPES: readonly LimitScope[] = ["grant", "session", "identity", "server", "organisation"];

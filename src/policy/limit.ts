@@ -44,6 +44,7 @@ export function compileLimits(limits: readonly Limit[], owner: LimitOwner, point
       calendar: limit.align === "calendar" ? { unit: limit.window as CalendarWindow, timezone } : undefined,
       max,
       counts: limit.count ?? "attempts",
+      durable: limit.durable === true,
       add: printLimitPath(limit.add),
       per: printLimitPath(limit.per),
     });
@@ -67,6 +68,7 @@ export function compileRateLimit(rate: RateLimit, selector: string, toolName: st
     calendar: undefined,
     max,
     counts: "attempts",
+    durable: false,
     add: undefined,
     per: undefined,
   });

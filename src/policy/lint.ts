@@ -156,6 +156,13 @@ function lintLimits(entry: ToolEntry, pointer: string, document: PolicyDocument,
     if (limit.per !== undefined && !hasWhole) {
       warn("per_only_limit", at, "The caller chooses the value of `per`: give a limit without `per` beside this one.");
     }
+    if (limit.durable === true) {
+      warn(
+        "no_effect",
+        `${at}/durable`,
+        "Without `limits.url` in the configuration every limit is counted in the store, and this says nothing more.",
+      );
+    }
   });
   if (entry.rate_limit && isSessionOnly) {
     warn(

@@ -22,8 +22,8 @@ export const MAX_APPROVERS = 1000;
 export const MAX_HOLD_MS = 55_000;
 export const MAX_EXPIRES_MS: number = 366 * DAY_MS;
 
-const LIMIT_KEYS = ["counter", "window", "max", "scope", "add", "per", "align", "count"];
-const COUNTING_KEYS = ["counter", "window", "scope", "add", "per", "align", "count"] as const;
+const LIMIT_KEYS = ["counter", "window", "max", "scope", "add", "per", "align", "count", "durable"];
+const COUNTING_KEYS = ["counter", "window", "scope", "add", "per", "align", "count", "durable"] as const;
 const APPROVAL_KEYS = ["quorum", "expires", "hold", "approvers"];
 const APPROVER = /^(?:role:(?:viewer|policy_manager|admin)|group:[^\s:][^\p{Cc}]*|[^\s@:,<>"]+@[^\s@:,<>"]+)$/u;
 
@@ -73,6 +73,9 @@ function parseLimit(inspector: Inspector, value: Json, pointer: string): Limit {
     per: readOptional(limit, "per", pointer, (text, at) => readArgsPath(inspector, text, at)),
     align,
     count: readOptional(limit, "count", pointer, (text, at) => inspector.readChoice(text, at, LIMIT_COUNTS)),
+    durable: readOptional(limit, "durable", pointer, (value, at) =>
+      typeof value === "boolean" ? value : inspector.fault(at, "`durable` is `true` or `false`."),
+    ),
   });
 }
 

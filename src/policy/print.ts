@@ -42,6 +42,7 @@ const KEY_ORDER: readonly string[] = [
   "per",
   "align",
   "count",
+  "durable",
   "limits",
   "rate_limit",
   "quorum",

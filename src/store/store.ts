@@ -61,6 +61,20 @@ export interface Batch {
   afterCommit(job: () => void): void;
   /** Runs when the group is undone: forget what was remembered in it. */
   afterRollback(job: () => void): void;
+  /** Of a database that can keep a table in parts; SQLite can't. */
+  readonly partitions?: Partitions | undefined;
+}
+
+/** Tables whose rows lie in parts by a whole number, so that a part can go at once. */
+export interface Partitions {
+  /** The end of a `create table` statement, for a table in parts by this column. */
+  by(column: string): string;
+  /** Makes the part of one value where there is none. */
+  create(table: string, value: number): Promise<void>;
+  /** The values that have a part. */
+  list(table: string): Promise<readonly number[]>;
+  /** Takes a part away, with all of its rows. */
+  drop(table: string, value: number): Promise<void>;
 }
 
 export interface Store {

@@ -253,7 +253,7 @@ describe("the table", () => {
     await fresh.close();
     return { fault: faultOf(verdict), exported: faultOf(exported) };
   };
-  const rewrite = "update audit_entry set line = replace(line, 'alice-laptop', 'mallory') where seq = ?";
+  const rewrite = "update audit_entry set line = replace(line, 'alice-laptop', 'mallory') where place = ?";
 
   it("shows a changed row, in itself and in an export", async () => {
     for (const seq of [1, 6, ENTRIES]) {
@@ -265,7 +265,7 @@ describe("the table", () => {
 
   it("shows a removed row", async () => {
     for (const seq of [1, 6, ENTRIES - 1]) {
-      const { fault, exported } = await check((log) => log.tamper("delete from audit_entry where seq = ?", seq));
+      const { fault, exported } = await check((log) => log.tamper("delete from audit_entry where place = ?", seq));
       expect(fault).toMatchObject({ kind: "removed", seq, lastSeq: seq });
       expect(exported).toMatchObject({ kind: "removed", seq });
     }
@@ -274,11 +274,11 @@ describe("the table", () => {
   it("shows rows that changed places, and a row that moved", async () => {
     const { fault } = await check((log) =>
       log.tamper(
-        "update audit_entry set line = (select line from audit_entry as other where other.seq = 9 - audit_entry.seq) where seq in (4, 5)",
+        "update audit_entry set line = (select line from audit_entry as other where other.place = 9 - audit_entry.place) where place in (4, 5)",
       ),
     );
     expect([4, 5]).toContain(fault?.seq);
-    expect((await check((log) => log.tamper("update audit_entry set seq = 99 where seq = 12"))).fault).toMatchObject({
+    expect((await check((log) => log.tamper("update audit_entry set place = 99 where place = 12"))).fault).toMatchObject({
       kind: "cut",
       seq: 12,
     });
@@ -286,7 +286,7 @@ describe("the table", () => {
 
   it("shows an end that was cut off", async () => {
     for (const from of [1, 7, 11, 12]) {
-      const { fault, exported } = await check((log) => log.tamper("delete from audit_entry where seq >= ?", from));
+      const { fault, exported } = await check((log) => log.tamper("delete from audit_entry where place >= ?", from));
       expect(fault).toMatchObject({ kind: "cut", seq: from, lastSeq: ENTRIES });
       expect(exported).toMatchObject({ kind: "cut", seq: from });
     }
@@ -294,44 +294,46 @@ describe("the table", () => {
 
   it("shows by its checkpoints an end that was cut off with the head", async () => {
     const { fault } = await check((log) => {
-      log.tamper("delete from audit_entry where seq >= 8");
-      log.tamper(`update audit_log set size = 7, signed_size = 5, hash = (select substr(line, -66, 64) from audit_entry where seq = 7)`);
+      log.tamper("delete from audit_entry where place >= 8");
+      log.tamper(
+        `update audit_chain set size = 7, signed_size = 5, hash = (select substr(line, -66, 64) from audit_entry where place = 7)`,
+      );
     });
     expect(fault).toMatchObject({ kind: "cut", seq: 8, lastSeq: 10 });
   });
 
   it("shows by its checkpoints entries that were written anew to the end", async () => {
     const { fault } = await check(async (log) => {
-      const [sixth] = await readPage(log.store, 6, 6);
+      const [sixth] = await readPage(log.store, 0, 6, 6);
       let prev = readLine(sixth?.line ?? "")?.hash as string;
       for (let seq = 7; seq <= ENTRIES; seq++) {
         const sealed = sealLine(printEntry(createIntent(99), { seq, id: `id${seq}`, timeMs: START_MS, prev }));
         prev = sealed.hash;
-        log.tamper("update audit_entry set line = ? where seq = ?", sealed.line, seq);
+        log.tamper("update audit_entry set line = ? where place = ?", sealed.line, seq);
       }
-      log.tamper("update audit_log set hash = ?", prev);
+      log.tamper("update audit_chain set hash = ?", prev);
     });
     expect(fault).toMatchObject({ kind: "changed", seq: 6, lastSeq: 10 });
   });
 
   it("shows rows that were added behind the head", async () => {
-    const { fault } = await check((log) => log.tamper("insert into audit_entry (seq, line) values (13, 'x')"));
+    const { fault } = await check((log) => log.tamper("insert into audit_entry (place, line) values (13, 'x')"));
     expect(fault).toMatchObject({ kind: "inserted", seq: 13 });
   });
 
   it("shows a changed, moved or removed checkpoint", async () => {
     const cases = [
-      "update audit_checkpoint set note = replace(note, 'time 2026', 'time 2027') where size = 5",
-      "update audit_checkpoint set note = (select note from audit_checkpoint where size = 10) where size = 5",
-      "delete from audit_checkpoint where size = 10",
-      "insert into audit_checkpoint (size, note) values (50, 'x')",
+      "update audit_checkpoint set note = replace(note, 'time 2026', 'time 2027') where place = 5",
+      "update audit_checkpoint set note = (select note from audit_checkpoint where place = 10) where place = 5",
+      "delete from audit_checkpoint where place = 10",
+      "insert into audit_checkpoint (place, note) values (50, 'x')",
     ];
     for (const sql of cases) expect((await check((log) => log.tamper(sql))).fault).toMatchObject({ kind: "checkpoint" });
   });
 
   it("shows a head that was removed or changed", async () => {
     expect(faultOf(await verifyStoreAfter("delete from audit_log"))).toMatchObject({ kind: "removed" });
-    expect(faultOf(await verifyStoreAfter("update audit_log set hash = ?", "0".repeat(64)))).toMatchObject({ kind: "changed", seq: 2 });
+    expect(faultOf(await verifyStoreAfter("update audit_chain set hash = ?", "0".repeat(64)))).toMatchObject({ kind: "changed", seq: 2 });
   });
 
   it("has nothing to say against an empty log", async () => {

@@ -24,7 +24,7 @@ interface Told {
 const told = async (): Promise<Told[]> => {
   const found: Told[] = [];
   for (let from = 1; ; from += 500) {
-    const page = await readPage(log.store, from, from + 499);
+    const page = await readPage(log.store, 0, from, from + 499);
     if (page.length === 0) return found;
     found.push(...page.map(({ line }) => JSON.parse(line) as Told));
   }

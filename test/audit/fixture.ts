@@ -24,6 +24,8 @@ export interface Log {
   readonly keys: Keys;
   append(...entries: readonly AuditEntry[]): Promise<string[]>;
   export(filter?: AuditFilter): Promise<string[]>;
+  /** Another writer of the same log, as another process would have it: with a chain of its own. */
+  openWriter(): Audit;
   /** Changes the database as somebody with a database tool would. */
   tamper(sql: string, ...parameters: readonly (string | number)[]): void;
   close(): Promise<void>;
@@ -33,13 +35,17 @@ export function createTestKeys(seed = 7): Keys {
   return createKeys(Buffer.alloc(32, seed), (size) => Buffer.alloc(size, 1));
 }
 
-export async function openLog(checkpointEvery: { entries?: number; ms?: number } = { entries: 1_000_000, ms: 1e12 }): Promise<Log> {
+export async function openLog(
+  checkpointEvery: { entries?: number; ms?: number } = { entries: 1_000_000, ms: 1e12 },
+  chains: "shared" | "own" = "shared",
+): Promise<Log> {
   const folder = mkdtempSync(join(tmpdir(), "audit-log-"));
   const file = join(folder, "log.db");
   const clock = createManualClock(START_MS);
   const store = await openStore({ file, clock, durability: "process", migrations: [auditMigrations] });
   const keys = createTestKeys();
-  const audit = createAudit({ clock, keys, checkpointEvery });
+  const openWriter = (): Audit => createAudit({ clock, keys, checkpointEvery, chains });
+  const audit = openWriter();
   return {
     folder,
     file,
@@ -47,6 +53,7 @@ export async function openLog(checkpointEvery: { entries?: number; ms?: number }
     audit,
     clock,
     keys,
+    openWriter,
     append: (...entries) => store.write(async (batch) => entries.map((entry) => audit.append(batch, entry))),
     async export(filter) {
       let text = "";

@@ -73,7 +73,7 @@ it("a process that is killed between intents leaves a log that verifies and lack
   const verdict = await verifyStore(store, { publicKey: audit.publicKey });
   expect(verdict).toMatchObject({ ok: true, signature: "verified" });
   const ids = new Set<string>();
-  for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {
+  for (let before: string | undefined = String(2 ** 39); before !== undefined; ) {
     const page = await searchEntries(store, {}, { limit: 1000, before });
     for (const { line } of page.entries) ids.add((JSON.parse(line) as { id: string }).id);
     before = page.next;

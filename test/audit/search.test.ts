@@ -3,17 +3,16 @@ import * as fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { AuditEntry } from "../../src/audit/entry.ts";
 import type { AuditFilter } from "../../src/audit/filter.ts";
-import { compileFilter } from "../../src/audit/filter.ts";
 import { findSeqAt } from "../../src/audit/read-log.ts";
 import { searchEntries } from "../../src/audit/search.ts";
-import { createSectionTest, createSummary, SECTION_ENTRIES, summariseSections } from "../../src/audit/section.ts";
 import { followLog } from "../../src/audit/tail.ts";
-import { startUpkeep } from "../../src/audit/upkeep.ts";
+import { SPAN_ENTRIES } from "../../src/audit/term-index.ts";
+import { indexSpans, startUpkeep } from "../../src/audit/upkeep.ts";
 import { verifyStore } from "../../src/audit/verify-store.ts";
 import { createId } from "../../src/kernel/id.ts";
 import { createIntent, type Log, openLog, START_MS } from "./fixture.ts";
 
-const ENTRIES = 3 * SECTION_ENTRIES + 100;
+const ENTRIES = 2 * SPAN_ENTRIES + 100;
 
 interface Known {
   readonly seq: number;
@@ -59,7 +58,7 @@ describe("a search", () => {
 
   const readAll = async (filter: AuditFilter, limit: number): Promise<number[]> => {
     const found: number[] = [];
-    let before: number | undefined;
+    let before: string | undefined;
     do {
       const page = await searchEntries(log.store, filter, { limit, before });
       expect(page.entries.length).toBeLessThanOrEqual(limit);
@@ -88,7 +87,7 @@ describe("a search", () => {
       expect(await readAll(filter, 700)).toEqual(want);
       const page = await searchEntries(log.store, filter, { limit: 3 });
       expect(page.entries.map(({ seq }) => seq)).toEqual(want.slice(0, 3));
-      expect(page.next).toBe(want.length > 3 ? want[2] : undefined);
+      expect(page.next !== undefined).toBe(want.length > 3);
     }
     for (const seq of [1, 777, ENTRIES]) {
       const { exchange } = (known[seq - 1] as Known).entry;
@@ -106,7 +105,7 @@ describe("a search", () => {
       fc.asyncProperty(fc.integer({ min: -5, max: Math.floor(ENTRIES / 7) + 5 }), async (second) => {
         const timeMs = START_MS + second * 1000;
         const first = known.find((entry) => entry.timeMs >= timeMs)?.seq ?? ENTRIES + 1;
-        expect(await findSeqAt(log.store, timeMs, ENTRIES)).toBe(first);
+        expect(await findSeqAt(log.store, { chain: 0, size: ENTRIES, retired: 0 }, timeMs)).toBe(first);
       }),
       { numRuns: 30 },
     );
@@ -119,42 +118,16 @@ describe("a search", () => {
     );
   });
 
-  it("finds the same with summaries, and reads less", async () => {
-    expect(await summariseSections(log.store, 2)).toBe(2);
-    expect(await summariseSections(log.store)).toBe(1);
-    expect(await summariseSections(log.store)).toBe(0);
+  it("finds the same with an index, and reads less", async () => {
+    expect(await indexSpans(log.store, 1)).toBe(1);
     await checkAll();
-    log.tamper("update audit_entry set line = 'x' where seq between 1030 and 1040");
+    expect(await indexSpans(log.store)).toBe(1);
+    expect(await indexSpans(log.store)).toBe(0);
+    await checkAll();
+    log.tamper("update audit_entry set line = 'x' where place between 1030 and 1040");
     const { entries, next } = await searchEntries(log.store, { grant: 'rare "one"' });
     expect(entries.map(({ seq }) => seq)).toEqual([2500, 40]);
     expect(next).toBeUndefined();
-  });
-});
-
-describe("a section's summary", () => {
-  it("has every name that occurs, and few that don't", () => {
-    fc.assert(
-      fc.property(fc.uniqueArray(fc.string(), { maxLength: 300 }), (names) => {
-        const summary = createSummary(names.map((grant) => JSON.stringify({ grant })));
-        const test = (grant: string) => createSectionTest(compileFilter({ grant }));
-        for (const [place, name] of names.entries()) {
-          expect(test(name).mayHave(summary?.names ?? "")).toBe(true);
-          expect(test(name).findPlaces(summary?.marks ?? "")).toContain(place);
-        }
-        const others = Array.from({ length: 200 }, (_, index) => test(`other name ${index}`));
-        expect(others.filter(({ mayHave }) => mayHave(summary?.names ?? "")).length).toBeLessThan(20);
-        const places = others.reduce((sum, { findPlaces }) => sum + (findPlaces(summary?.marks ?? "")?.length ?? 0), 0);
-        expect(places).toBeLessThan(200 * 10);
-      }),
-      { numRuns: 30 },
-    );
-  });
-
-  it("is none where a line can't be read, so that the section is looked into", () => {
-    expect(createSummary(["{}", "x"])).toBeUndefined();
-    const test = createSectionTest(compileFilter({ grant: "x" }));
-    expect(test.mayHave("")).toBe(true);
-    expect(test.findPlaces("")).toBeUndefined();
   });
 });
 
@@ -220,11 +193,11 @@ describe("following", () => {
 describe("upkeep", () => {
   it("signs a tail that no later entry would have signed, and what is left at the end", async () => {
     const log = await openLog();
-    const stop = startUpkeep({ store: log.store, audit: log.audit, everyMs: 5 });
+    const stop = startUpkeep({ store: log.store, audit: log.audit, clock: log.clock, everyMs: 5 });
     await log.append(createIntent(1));
     await pause(80);
     expect(await verifyStore(log.store)).toMatchObject({ unsigned: 0, checkpoint: { size: 1 } });
-    const stopNow = startUpkeep({ store: log.store, audit: log.audit, everyMs: 1e6 });
+    const stopNow = startUpkeep({ store: log.store, audit: log.audit, clock: log.clock, everyMs: 1e6 });
     await stop();
     await log.append(createIntent(2));
     expect(await verifyStore(log.store)).toMatchObject({ unsigned: 1 });

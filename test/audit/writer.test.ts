@@ -13,7 +13,7 @@ import { createIntent, createTestKeys, type Log, openLog, START_MS } from "./fix
 let log: Log;
 afterEach(() => log.close());
 
-const lines = async () => (await readPage(log.store, 1, 1e9)).map((entry) => entry.line);
+const lines = async () => (await readPage(log.store, 0, 1, 1e9)).map((entry) => entry.line);
 const verify = () => verifyStore(log.store, { publicKey: log.audit.publicKey });
 
 describe("the writer", () => {

@@ -24,7 +24,7 @@ policies:
 grants:
   alice-laptop: { server: sendit, policy: sendit-standard, identity: alice@example.com, token: "\${ALICE_TOKEN}", tags: { team: support }, expires: 2027-01-01T00:00:00Z }
   ci-runner: { servers: { sendit: sendit-standard, local: local-read }, identity: ci, owner: bob@example.com, token: "\${CI_TOKEN}" }
-audit: { durability: disk }
+audit: { durability: disk, retention: 400d }
 `;
 const FILES = { "policies/sendit.json": ALLOW_ALL };
 const SERVER = "servers: { s: { upstream: { url: 'https://s.example.com/mcp' } } }\n";
@@ -85,7 +85,7 @@ describe("a good configuration", () => {
     });
     expect(config.storeFile).toBe(path.join(folder, "data/sallyport.db"));
     expect(config.keyFile).toBe(path.join(folder, "data/master.key"));
-    expect(config.audit).toEqual({ durability: "disk" });
+    expect(config.audit).toEqual({ durability: "disk", retention: { ms: 400 * 86_400_000, text: "400d" } });
     const [sendit, local] = config.servers;
     expect(sendit).toMatchObject({
       name: "sendit",
@@ -193,6 +193,15 @@ servers:
     expect(pointersOf(await loadBad("listen: { port: '9000' }"))).toEqual(["/listen/port"]);
     expect(pointersOf(await loadBad("listen: { port: '${PORT}' }", {}, { PORT: "canary" }))).toEqual(["/listen/port"]);
   });
+});
+
+describe("counters elsewhere", () => {
+  it.each(["redis://host", "redis://:secret@host:6380/2", "rediss://user:p%40ss@10.0.0.1", "valkey://host/", "valkeys://[::1]:6379/15"])(
+    "may be at %s",
+    async (url) => {
+      expect((await loadGood(`limits: { url: '${url}' }`)).limitsUrl).toBe(url);
+    },
+  );
 });
 
 describe("a bad configuration", () => {
@@ -396,8 +405,15 @@ ${POLICY}grants: { g: { server: t, policy: p, token: "\${ALICE_TOKEN}" }, h: { s
     ["PostgreSQL with what nobody knows", "store: { url: 'postgres://user:canary@db/x?ssl=canary' }", ["/store/url"]],
     ["a store in memory", "store: { url: 'sqlite::memory:' }", ["/store/url"]],
     ["a store on a host", "store: { url: 'sqlite://host/x.db' }", ["/store/url"]],
-    ["Redis", "limits: { url: 'redis://:canary@host' }", ["/limits/url"]],
+    ["counters elsewhere", "limits: { url: 'http://:canary@host' }", ["/limits/url"]],
+    ["counters nowhere", "limits: { url: 'redis:///0' }", ["/limits/url"]],
+    ["counters in a named database", "limits: { url: 'redis://:canary@host/main' }", ["/limits/url"]],
+    ["counters with a query", "limits: { url: 'redis://:canary@host/0?x=1' }", ["/limits/url"]],
+    ["a password with a stray percent sign", "limits: { url: 'redis://:canary%zz@host' }", ["/limits/url"]],
     ["a durability that is none", "audit: { durability: Disk }", ["/audit/durability"]],
+    ["a retention without a unit", "audit: { retention: '400' }", ["/audit/retention"]],
+    ["a retention of less than a day", "audit: { retention: 23h }", ["/audit/retention"]],
+    ["a retention beyond a hundred years", "audit: { retention: 40000d }", ["/audit/retention"]],
     ["a public address with a query", "listen: { publicUrl: 'https://x.example.com/?a=b' }", ["/listen/publicUrl"]],
     ["hosts that are none", "listen: { allowedHosts: ['http://x', '*'] }", ["/listen/allowedHosts/0", "/listen/allowedHosts/1"]],
     ["nothing where an object is expected", "servers:\n", ["/servers"]],

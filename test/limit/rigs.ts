@@ -1,4 +1,4 @@
-/** Both kinds of limits under one face, so that one suite holds for both. */
+/** All kinds of limits under one face, so that one suite holds for each. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

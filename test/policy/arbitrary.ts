@@ -91,6 +91,7 @@ export const limit: fc.Arbitrary<Json> = fc.record(
     scope: fc.constantFrom("grant", "session", "identity", "server", "organisation"),
     add: fc.constantFrom("args.a", 'args["b"]'),
     per: fc.constantFrom("args.b", "args.a"),
+    durable: fc.boolean(),
     count: fc.constantFrom("attempts", "successes"),
   },
   { requiredKeys: ["window", "max"] },

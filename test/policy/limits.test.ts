@@ -148,6 +148,12 @@ describe("what a count is known by", () => {
     for (const scope of ["grant", "session"]) expect(chargeOf({ scope, counter: "c" }).limit.domain).toBe("policy");
   });
 
+  test("a durable limit says so, and is the count that it was", () => {
+    expect(chargeOf({ durable: true }).limit).toEqual({ ...chargeOf({}).limit, durable: true });
+    expect(chargeOf({ durable: false }).limit).toEqual(chargeOf({}).limit);
+    expect(chargeOf({}).limit.durable).toBe(false);
+  });
+
   test("a calendar has the document's zone", () => {
     const [limit] = compile({ timezone: "Asia/Tokyo", tools: { x: { limits: [{ window: "month", max: 5, align: "calendar" }] } } }).limits;
     expect(limit?.calendar).toEqual({ unit: "month", timezone: "Asia/Tokyo" });
@@ -195,6 +201,7 @@ describe("limits that are errors", () => {
     expect(faults({ scope: "global" })).toEqual(at("scope"));
     expect(faults({ align: "rolling" })).toEqual(at("align"));
     expect(faults({ count: "calls" })).toEqual(at("count"));
+    for (const durable of ["true", 1, null]) expect(faults({ durable })).toEqual(at("durable"));
     expect(faults({ counter: "" })).toEqual(at("counter"));
     expect(faults({ name: "x" })).toEqual(at("name"));
     expect(faultsOf({ tools: { x: { limits: [{}] } } })).toEqual(["/tools/x/limits/0/max", "/tools/x/limits/0/window"]);
@@ -212,7 +219,7 @@ describe("limits that share a counter", () => {
   const inOne = (later: Record<string, unknown>) => faultsOf({ tools: { x: { limits: [c] }, y: { limits: [{ ...c, ...later }] } } });
 
   test("agree, whatever their max", () => {
-    expect(inOne({ max: 9, window: "24h", align: "sliding", count: "attempts", scope: "grant" })).toEqual([]);
+    expect(inOne({ max: 9, window: "24h", align: "sliding", count: "attempts", scope: "grant", durable: false })).toEqual([]);
   });
 
   test.each([
@@ -220,6 +227,7 @@ describe("limits that share a counter", () => {
     ["per", { per: "args.a" }],
     ["align", { align: "calendar" }],
     ["count", { count: "successes" }],
+    ["durable", { durable: true }],
   ])("the later one is an error where it differs in %s", (key, later) => {
     expect(inOne(later)).toEqual([`/tools/y/limits/0/${key}`, "/tools/y/limits/0/counter"].toSorted());
   });

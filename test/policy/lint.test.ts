@@ -121,6 +121,12 @@ describe("limits that are likely to be open", () => {
     expect(inTool({ limits: [limit({ per: "args.a" }), limit({ per: "args.b" })] })).toHaveLength(2);
     expect(inTool({ limits: [limit({ per: "args.a" }), limit()] })).toEqual([]);
   });
+
+  test("a durable one, where all are", () => {
+    expect(inTool({ limits: [limit({ durable: true })] })).toEqual(["no_effect /tools/x/limits/0/durable"]);
+    expect(warn({ all_tools: { limits: [limit({ durable: true })] } })).toEqual(["no_effect /all_tools/limits/0/durable"]);
+    expect(inTool({ limits: [limit({ durable: false })] })).toEqual([]);
+  });
 });
 
 describe("what can't be reached", () => {

@@ -97,7 +97,7 @@ function printConfig(options: GatewayOptions): string {
 
 async function readLog(folder: DataFolder): Promise<readonly LogEntry[]> {
   const entries: LogEntry[] = [];
-  let before: number | undefined;
+  let before: string | undefined;
   do {
     const page = await searchEntries(folder.store, {}, { limit: 1000, before });
     entries.push(...page.entries.map(({ line }) => JSON.parse(line) as LogEntry));

@@ -124,7 +124,7 @@ export async function startGateway(setup: GatewaySetup): Promise<RawGateway> {
     entries: async () => {
       const { store } = await gateway.folder();
       const all: Entry[] = [];
-      for (let before: number | undefined; ; ) {
+      for (let before: string | undefined; ; ) {
         const page = await searchEntries(store, {}, { limit: 1000, before });
         all.push(...page.entries.map(({ line }) => JSON.parse(line) as Entry));
         if (page.next === undefined) return all.reverse();

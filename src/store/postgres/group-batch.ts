@@ -5,7 +5,8 @@
  */
 import type { Kysely } from "kysely";
 import { assert } from "../../kernel/assert.ts";
-import type { Batch, SqlRow, SqlValue } from "../store.ts";
+import { createPartitions } from "../partitions.ts";
+import type { Batch, Partitions, SqlRow, SqlValue } from "../store.ts";
 import type { Answer, PostgresConnection } from "./connection.ts";
 import { createQuery } from "./dialect.ts";
 import type { Translator } from "./translate.ts";
@@ -38,6 +39,8 @@ export class GroupBatch implements Batch {
   readonly beforeCommits: { readonly key: object; readonly job: () => Promise<void> }[] = [];
   readonly afterCommits: (() => void)[] = [];
   readonly afterRollbacks: (() => void)[] = [];
+
+  readonly partitions: Partitions = createPartitions(this);
 
   constructor(facts: GroupFacts) {
     this.#facts = facts;
