@@ -35,7 +35,7 @@ export class DigestKey {
     const inner = this.#inner;
     if (inner === undefined || text.length > SHORT_TEXT_CHARACTERS) return createHmac("sha256", this.#key).update(text).digest("hex");
     const end = BLOCK_BYTES + inner.write(text, BLOCK_BYTES, "utf8");
-    this.#outer.write(hash("sha256", inner.subarray(0, end), "latin1"), BLOCK_BYTES, "latin1");
+    this.#outer.write(hash("sha256", inner.subarray(0, end), "binary"), BLOCK_BYTES, "latin1");
     return hash("sha256", this.#outer);
   }
 }

@@ -6,7 +6,8 @@
 import { hash } from "node:crypto";
 import { printCanonicalJson } from "../kernel/canonical-json.ts";
 import { isJsonList, isJsonObject, type Json, type JsonObject, printJson } from "../kernel/json.ts";
-import { escapePointer, isJsonFault, type JsonFault, type JsonSpan, parseStrictJson } from "../kernel/strict-json.ts";
+import type { JsonSpan, SpanNode } from "../kernel/json-spans.ts";
+import { escapePointer, isJsonFault, type JsonFault, parseStrictJson } from "../kernel/strict-json.ts";
 import type { ResultAnswer } from "./answer.ts";
 import { createKeyTable, isVariant, RESULT_KEYS } from "./fold.ts";
 import { flagName, type NameFlag } from "./names.ts";
@@ -67,7 +68,7 @@ export interface ListPage {
   /** The result object, its text and the spans of its members, items and their members. */
   readonly result: JsonObject;
   readonly text: string;
-  readonly spans: ReadonlyMap<string, JsonSpan>;
+  readonly spans: SpanNode;
 }
 
 export interface InvalidPage {
@@ -109,7 +110,7 @@ function findBroken(
   duplicates: readonly JsonFault[],
   kind: ListKind,
   count: number,
-  spans: ReadonlyMap<string, JsonSpan>,
+  spans: SpanNode,
 ): ReadonlySet<number> | undefined {
   const broken = new Set<number>();
   for (const { offset } of duplicates) {
@@ -131,7 +132,7 @@ function readItems(
   list: readonly Json[],
   kind: ListKind,
   text: string,
-  spans: ReadonlyMap<string, JsonSpan>,
+  spans: SpanNode,
   broken: ReadonlySet<number>,
 ): ListItem[] {
   const identifier = IDENTIFIERS[kind];
