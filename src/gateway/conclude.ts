@@ -2,6 +2,8 @@
  * Steps *settle*, *record outcome* and *reply*, in that order and once for each exchange that was forwarded. The outcome
  * is handed to the log's next group before the client has its answer; nobody waits for the disk a second time.
  */
+import type { Reservation } from "../limit/limits.ts";
+import type { Batch } from "../store/store.ts";
 import type { Arrival } from "./answer-relay.ts";
 import type { Channel } from "./channel.ts";
 import type { Desk } from "./desk.ts";
@@ -13,30 +15,62 @@ import { wordsOf } from "./spend.ts";
 import type { AnswerStream } from "./stream.ts";
 import { termsOfSettling } from "./write-terms.ts";
 
-export async function conclude(
+/** At once where nothing has to be waited for, as for nearly every call. */
+export function conclude(
   desk: Desk,
   exchange: Exchange,
   arrival: Arrival,
   channel: Channel,
   stream: AnswerStream | undefined,
-): Promise<void> {
+): void | Promise<void> {
   const arrivedAt = performance.now();
-  const meter = desk.meter.server(exchange.endpoint.name);
   // A listen lasts as long as its client wants: its time says nothing of the server.
   if (exchange.sentAt !== undefined && exchange.subject.kind !== "listen") {
-    meter.upstream.add(arrivedAt - exchange.sentAt);
+    desk.meter.server(exchange.endpoint.name).upstream.add(arrivedAt - exchange.sentAt);
     desk.meter.admit.add(exchange.sentAt - exchange.startedAt);
   }
+  const inspected = inspectClosed(desk, exchange, arrival);
+  if (inspected instanceof Promise) return concludeSlowly(desk, exchange, inspected, channel, stream, arrivedAt);
+  const current = isCurrent(desk, exchange);
+  if (current instanceof Promise) return concludeSlowly(desk, exchange, inspected, channel, stream, arrivedAt);
+  finish(desk, exchange, inspected, current, channel, stream, arrivedAt);
+}
+
+async function concludeSlowly(
+  desk: Desk,
+  exchange: Exchange,
+  inspecting: Inspected | Promise<Inspected>,
+  channel: Channel,
+  stream: AnswerStream | undefined,
+  arrivedAt: number,
+): Promise<void> {
   let inspected: Inspected;
   try {
-    inspected = await inspect(desk, exchange, arrival);
+    inspected = await inspecting;
   } catch (error) {
-    desk.say(`An answer could not be inspected and was dropped: ${wordsOf(error)}`);
-    inspected = inspectFault(exchange, "invalid_answer", "unknown");
+    inspected = dropAnswer(desk, exchange, error);
   }
-  const current = await isCurrent(desk, exchange);
+  let current = false;
+  try {
+    current = await isCurrent(desk, exchange);
+  } catch {
+    // Nobody can say that it holds.
+  }
+  finish(desk, exchange, inspected, current, channel, stream, arrivedAt);
+}
+
+function finish(
+  desk: Desk,
+  exchange: Exchange,
+  inspected: Inspected,
+  current: boolean,
+  channel: Channel,
+  stream: AnswerStream | undefined,
+  arrivedAt: number,
+): void {
   settle(desk, exchange, inspected, current ? undefined : "grant_revoked");
-  meter.outcomes.at(inspected.outcome).add((current ? inspected.code : "grant_revoked") ?? "");
+  const { outcomes } = desk.meter.server(exchange.endpoint.name);
+  outcomes.at(inspected.outcome).add((current ? inspected.code : "grant_revoked") ?? "");
   desk.meter.conclude.add(performance.now() - arrivedAt);
   const message = current ? inspected.message : writeGone(exchange);
   if (stream) {
@@ -46,10 +80,23 @@ export async function conclude(
   else channel.answer(401, message);
 }
 
-/** A grant that was revoked, or lost its server, while its call was under way does not see the answer. */
-async function isCurrent(desk: Desk, exchange: Exchange): Promise<boolean> {
+function inspectClosed(desk: Desk, exchange: Exchange, arrival: Arrival): Inspected | Promise<Inspected> {
   try {
-    return await desk.access.isCurrent(exchange.grant, exchange.look, exchange.bearer, exchange.endpoint.name);
+    return inspect(desk, exchange, arrival);
+  } catch (error) {
+    return dropAnswer(desk, exchange, error);
+  }
+}
+
+function dropAnswer(desk: Desk, exchange: Exchange, error: unknown): Inspected {
+  desk.say(`An answer could not be inspected and was dropped: ${wordsOf(error)}`);
+  return inspectFault(exchange, "invalid_answer", "unknown");
+}
+
+/** A grant that was revoked, or lost its server, while its call was under way does not see the answer. */
+function isCurrent(desk: Desk, exchange: Exchange): boolean | Promise<boolean> {
+  try {
+    return desk.access.isCurrent(exchange.grant, exchange.look, exchange.bearer, exchange.endpoint.name);
   } catch {
     return false;
   }
@@ -57,14 +104,20 @@ async function isCurrent(desk: Desk, exchange: Exchange): Promise<boolean> {
 
 function settle(desk: Desk, exchange: Exchange, inspected: Inspected, droppedAs: string | undefined): void {
   const facts: OutcomeFacts = { outcome: inspected.outcome, code: droppedAs ?? inspected.code, detail: inspected.detail };
-  const { reservation } = exchange;
+  // What ends a round and not the call settles nothing yet.
+  const reservation = inspected.goesOn === true ? undefined : exchange.reservation;
+  const job = (batch: Batch): void | Promise<void> => {
+    if (reservation && desk.limits.settleNow?.(batch, reservation, facts.outcome) === undefined) {
+      return settleSlowly(desk, batch, exchange, reservation, facts);
+    }
+    appendOutcome(desk, batch, exchange, facts);
+  };
   desk.store
-    .write(
-      async (batch) => {
-        if (reservation && inspected.goesOn !== true) await desk.limits.settle(batch, reservation, inspected.outcome);
-        appendOutcome(desk, batch, exchange, facts);
-      },
-      termsOfSettling(desk, reservation),
-    )
+    .write(job, termsOfSettling(desk, exchange.reservation))
     .catch((error: unknown) => desk.say(`An outcome could not be put on record: ${wordsOf(error)}`));
+}
+
+async function settleSlowly(desk: Desk, batch: Batch, exchange: Exchange, reservation: Reservation, facts: OutcomeFacts): Promise<void> {
+  await desk.limits.settle(batch, reservation, facts.outcome);
+  appendOutcome(desk, batch, exchange, facts);
 }

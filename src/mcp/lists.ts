@@ -106,12 +106,7 @@ export function parseListPage(text: string, kind: ListKind): ListPage | InvalidP
 }
 
 /** Places of the items that hold a duplicate key; undefined where one stands outside of every item. */
-function findBroken(
-  duplicates: readonly JsonFault[],
-  kind: ListKind,
-  count: number,
-  spans: SpanNode,
-): ReadonlySet<number> | undefined {
+function findBroken(duplicates: readonly JsonFault[], kind: ListKind, count: number, spans: SpanNode): ReadonlySet<number> | undefined {
   const broken = new Set<number>();
   for (const { offset } of duplicates) {
     let low = 0;
@@ -128,13 +123,7 @@ function findBroken(
   return broken;
 }
 
-function readItems(
-  list: readonly Json[],
-  kind: ListKind,
-  text: string,
-  spans: SpanNode,
-  broken: ReadonlySet<number>,
-): ListItem[] {
+function readItems(list: readonly Json[], kind: ListKind, text: string, spans: SpanNode, broken: ReadonlySet<number>): ListItem[] {
   const identifier = IDENTIFIERS[kind];
   const keys = list.map((value) => {
     const key = isJsonObject(value) ? value[identifier] : undefined;

@@ -9,10 +9,12 @@ describe("a key of digests", () => {
   it("gives what HMAC-SHA-256 gives, for keys and texts of any length", () => {
     const key = fc.uint8Array({ minLength: 1, maxLength: 100 });
     const text = fc.string({ unit: "binary", maxLength: 200 });
-    fc.assert(fc.property(key, fc.array(text, { maxLength: 4 }), (bytes, texts) => {
-      const digests = new DigestKey(bytes);
-      for (const each of texts) expect(digests.digest(each)).toBe(hmac(bytes, each));
-    }));
+    fc.assert(
+      fc.property(key, fc.array(text, { maxLength: 4 }), (bytes, texts) => {
+        const digests = new DigestKey(bytes);
+        for (const each of texts) expect(digests.digest(each)).toBe(hmac(bytes, each));
+      }),
+    );
   });
 
   it("holds at the bound of what is short, whatever a character takes", () => {
