@@ -208,9 +208,14 @@ class Reader {
     }
   }
 
-  readObject(depth: number, pointer: string, node: SpanNode | undefined): Json {
+  /**
+   * Members are taken as they come and counted: where one name stood twice, fewer are left than came, and the object is read
+   * again to say where. To ask for every single name would cost a third of the reading.
+   */
+  readObject(depth: number, pointer: string, node: SpanNode | undefined, isWatched = this.duplicates !== undefined): Json {
     if (depth >= this.maxDepth) throw new Fault("the nesting is too deep", this.at);
     const isDeeper = depth + 1 < this.spanDepth;
+    const start = this.at;
     this.at++;
     this.skipSpace();
     const object = createJsonObject();
@@ -218,16 +223,13 @@ class Reader {
       this.at++;
       return object;
     }
-    for (;;) {
+    for (let members = 1; ; members++) {
       if (this.text.charCodeAt(this.at) !== 34) throw new Fault("a key in quotes is expected here", this.at);
       const keyStart = this.at;
       const key = this.readText();
       const path = this.duplicates ? `${pointer}/${escapePointer(key)}` : "";
-      const twice = key in object;
-      if (twice) {
-        if (!this.duplicates) throw new Fault("a key stands twice in one object", keyStart);
-        this.duplicates.push({ message: `the key \`${key}\` stands twice`, offset: keyStart, pointer: path });
-      }
+      const twice = isWatched && key in object;
+      if (twice) this.tellTwice(key, keyStart, path);
       this.skipSpace();
       if (this.text.charCodeAt(this.at) !== 58) throw new Fault("a colon is expected here", this.at);
       this.at++;
@@ -244,10 +246,19 @@ class Reader {
       this.skipSpace();
       const code = this.text.charCodeAt(this.at);
       this.at++;
-      if (code === 125) return object;
+      if (code === 125) {
+        if (isWatched || Object.keys(object).length === members) return object;
+        this.at = start;
+        return this.readObject(depth, pointer, undefined, true);
+      }
       if (code !== 44) throw new Fault("a comma or a closing brace is expected here", this.at - 1);
       this.skipSpace();
     }
+  }
+
+  tellTwice(key: string, offset: number, pointer: string): void {
+    if (!this.duplicates) throw new Fault("a key stands twice in one object", offset);
+    this.duplicates.push({ message: `the key \`${key}\` stands twice`, offset, pointer });
   }
 }
 
