@@ -50,6 +50,26 @@ interface Ask {
   session: Counter | undefined;
 }
 
+/** One that was taken here knows by itself whether it was settled: a set of them all would cost more than the settling. */
+class OwnReservation implements Reservation {
+  readonly id: string;
+  readonly parts: readonly ReservedPart[];
+  #isSettled = false;
+
+  constructor(id: string, parts: readonly ReservedPart[]) {
+    this.id = id;
+    this.parts = parts;
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  set isSettled(is: boolean) {
+    this.#isSettled = is;
+  }
+}
+
 /** Presences have no buckets; their window is never asked. */
 const NO_WINDOW: Window = new SlidingWindow(1);
 
@@ -62,6 +82,7 @@ export class Ledger {
   readonly #calendars: Calendars;
   readonly #names = new CountNames();
   readonly #windows = new WeakMap<LimitSpec, Window>();
+  /** Of those that came back from elsewhere. */
   readonly #settled = new WeakSet<Reservation>();
 
   constructor(clock: Clock | undefined, calendars: Calendars) {
@@ -125,13 +146,12 @@ export class Ledger {
       }
       parts.push({ limit, key: counter.key, family: counter.family, index, amount });
     }
-    return { ok: true, reservation: parts.length === 0 ? undefined : { id: createId(nowMs), parts } };
+    return { ok: true, reservation: parts.length === 0 ? undefined : new OwnReservation(createId(nowMs), parts) };
   }
 
   async settle(shelf: Shelf, reservation: Reservation, outcome: Outcome, onUndo: (undo: () => void) => void): Promise<boolean> {
-    if (this.#settled.has(reservation)) return false;
-    this.#settled.add(reservation);
-    onUndo(() => this.#settled.delete(reservation));
+    if (this.#isSettled(reservation)) return false;
+    this.#markSettled(reservation, onUndo);
     const parts = reservation.parts.filter((part) => isRefunded(part.limit.counts, outcome));
     if (parts.length === 0) return false;
     const owed: { counter: Counter; part: ReservedPart }[] = [];
@@ -153,11 +173,26 @@ export class Ledger {
 
   /** As `settle`, where nothing is to be given back; undefined: something is, and nothing was settled. */
   settleNow(reservation: Reservation, outcome: Outcome, onUndo: (undo: () => void) => void): boolean | undefined {
-    if (this.#settled.has(reservation)) return false;
+    if (this.#isSettled(reservation)) return false;
     for (const part of reservation.parts) if (isRefunded(part.limit.counts, outcome)) return undefined;
+    this.#markSettled(reservation, onUndo);
+    return false;
+  }
+
+  #isSettled(reservation: Reservation): boolean {
+    return reservation instanceof OwnReservation ? reservation.isSettled : this.#settled.has(reservation);
+  }
+
+  #markSettled(reservation: Reservation, onUndo: (undo: () => void) => void): void {
+    if (reservation instanceof OwnReservation) {
+      reservation.isSettled = true;
+      onUndo(() => {
+        reservation.isSettled = false;
+      });
+      return;
+    }
     this.#settled.add(reservation);
     onUndo(() => this.#settled.delete(reservation));
-    return false;
   }
 
   /** Names of all that `take` of these charges may read or change: the counts, and the sets that bound their number. */
