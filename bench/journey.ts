@@ -15,8 +15,15 @@ import os from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import type * as Configs from "../src/config/load-config.ts";
+import type * as Desks from "../src/create-desk.ts";
+import type * as Folders from "../src/data-folder.ts";
 import type { Endpoint } from "../src/gateway/desk.ts";
+import type * as Face from "../src/gateway/http-face.ts";
 import type { HttpReply, ReplyFields, WholeRequest } from "../src/http/request.ts";
+import type * as Operators from "../src/policy/operators/registry.ts";
+import type * as Endpoints from "../src/serve-endpoints.ts";
+import type * as Syncs from "../src/sync-config.ts";
 import type { AnswerSink, HttpUpstream, UpstreamRequest } from "../src/upstream/http-upstream.ts";
 import { benchPolicy } from "./policies.ts";
 import { median } from "./sample.ts";
@@ -164,13 +171,13 @@ interface Journey {
 /** The gateway of one checkout, whichever it is: its modules are loaded from there. */
 async function openJourney(tree: string): Promise<Journey> {
   const load = async <T>(file: string): Promise<T> => (await import(pathToFileURL(path.join(tree, "src", file)).href)) as T;
-  const { loadOperators } = await load<typeof import("../src/policy/operators/registry.ts")>("policy/operators/registry.ts");
-  const { openDataFolder } = await load<typeof import("../src/data-folder.ts")>("data-folder.ts");
-  const { loadConfig } = await load<typeof import("../src/config/load-config.ts")>("config/load-config.ts");
-  const { syncConfig } = await load<typeof import("../src/sync-config.ts")>("sync-config.ts");
-  const { EndpointTable } = await load<typeof import("../src/serve-endpoints.ts")>("serve-endpoints.ts");
-  const { createDesk } = await load<typeof import("../src/create-desk.ts")>("create-desk.ts");
-  const { serveHttp } = await load<typeof import("../src/gateway/http-face.ts")>("gateway/http-face.ts");
+  const { loadOperators } = await load<typeof Operators>("policy/operators/registry.ts");
+  const { openDataFolder } = await load<typeof Folders>("data-folder.ts");
+  const { loadConfig } = await load<typeof Configs>("config/load-config.ts");
+  const { syncConfig } = await load<typeof Syncs>("sync-config.ts");
+  const { EndpointTable } = await load<typeof Endpoints>("serve-endpoints.ts");
+  const { createDesk } = await load<typeof Desks>("create-desk.ts");
+  const { serveHttp } = await load<typeof Face>("gateway/http-face.ts");
   await loadOperators();
   const dir = mkdtempSync(path.join(os.tmpdir(), "sallyport-journey-"));
   const listing = await startListing();

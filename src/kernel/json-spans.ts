@@ -55,15 +55,20 @@ export class SpanNode implements JsonSpan {
   /** By JSON Pointer; undefined where there is no such value, or none that was to be noted. */
   get(pointer: string): SpanNode | undefined {
     if (pointer === "") return this;
-    if (!pointer.startsWith("/")) return undefined;
-    let node: SpanNode | undefined = this;
-    for (const part of pointer.slice(1).split("/")) {
-      if (node.isList) node = INDEX.test(part) ? node.#children?.[Number(part)] : undefined;
-      else node = node.member(part.includes("~") ? part.replaceAll("~1", "/").replaceAll("~0", "~") : part);
-      if (!node) return undefined;
-    }
-    return node;
+    return pointer.startsWith("/") ? walk(this, pointer.slice(1).split("/")) : undefined;
   }
+
+  /** By one part of a pointer, as it is spelt there. */
+  step(part: string): SpanNode | undefined {
+    if (this.isList) return INDEX.test(part) ? this.#children?.[Number(part)] : undefined;
+    return this.member(part.includes("~") ? part.replaceAll("~1", "/").replaceAll("~0", "~") : part);
+  }
+}
+
+function walk(top: SpanNode, parts: readonly string[]): SpanNode | undefined {
+  let node: SpanNode | undefined = top;
+  for (const part of parts) node = node?.step(part);
+  return node;
 }
 
 /** Of what was read without noting anything. */
