@@ -22,12 +22,12 @@ testValidator.addSchema(copy({ $id: `${BASE}policy.schema.json`, ...describePoli
 const plain = (value: Json): unknown => JSON.parse(printJson(value));
 
 function read(file: string): Json {
-  const document = readDocument(readFileSync(path.join(ROOT, file), "utf8"), { file });
+  const document = readDocument(readFileSync(path.join(ROOT, file), "utf8"), { file, anyMagnitude: true });
   if (!document.ok) throw new Error(JSON.stringify(document.failures));
   return document.value.value;
 }
 
-const testFiles = [...globSync("test/cases/*.policy-test.yaml", { cwd: ROOT }), ...globSync("policies/*.policy-test.yaml", { cwd: ROOT })];
+const testFiles = ["test/cases", "policies", "attacks"].flatMap((folder) => globSync(`${folder}/*.policy-test.yaml`, { cwd: ROOT }));
 
 beforeAll(loadOperators);
 

@@ -200,7 +200,9 @@ describe.skipIf(isLeftOut)("a store on PostgreSQL", () => {
   test("many open one fresh database at the same time, and a step of the schema runs once", { timeout: TIMEOUT }, async () => {
     const url = await cluster.createDatabase();
     let runs = 0;
-    const steps: Migrations = { "0001-once": async (batch) => void (runs++, await batch.run("CREATE TABLE once (id bigint NOT NULL)")) };
+    const steps: Migrations = {
+      "0001-single": async (batch) => void (runs++, await batch.run("CREATE TABLE single (id bigint NOT NULL)")),
+    };
     const stores = await Promise.all(
       Array.from({ length: 6 }, () => openStore({ url, clock: createSteadyClock(), durability: "disk", migrations: [steps] })),
     );
