@@ -1,5 +1,6 @@
 /** Sets up the desk that judges every call, the same for the HTTP face and for a wrapped stdio server. */
-import { createSecretKey, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { DigestKey } from "./audit/digest-key.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { Access } from "./gateway/access.ts";
 import { ActiveCount } from "./gateway/active.ts";
@@ -48,7 +49,7 @@ export function createDesk(folder: DataFolder, access: Access, log: Log): Desk {
     changes: new ChangeTable({ access, health, now: () => clock.now() }),
     cursors: sealFor(CURSOR_PURPOSE),
     promptNames: new PromptNames(),
-    argumentKey: createSecretKey(keys.deriveKey(ARGUMENT_PURPOSE)),
+    argumentKey: new DigestKey(keys.deriveKey(ARGUMENT_PURPOSE)),
     say,
   };
 }

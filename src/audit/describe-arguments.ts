@@ -2,9 +2,9 @@
  * What the log says of a call's arguments without their values: the names of the top-level keys, few and short, and a
  * digest under a key that only the gateway has, so that a small value can't be guessed from it.
  */
-import { createHmac, type KeyObject } from "node:crypto";
 import { compareCodePoints } from "../kernel/canonical-json.ts";
 import { isJsonObject, type Json } from "../kernel/json.ts";
+import { DigestKey } from "./digest-key.ts";
 
 export const MAX_ARGUMENT_KEYS = 64;
 export const MAX_ARGUMENT_KEY_BYTES = 64;
@@ -33,7 +33,7 @@ export function describeArguments(args: Json | undefined): ArgumentKeys {
   return all.length > argumentKeys.length ? { argumentKeys, argumentCount: all.length } : { argumentKeys };
 }
 
-/** A `KeyObject` is several times as fast as raw bytes. HMAC-SHA-256 over the canonical text of the arguments (or of a limit's `per` value), in hex. */
-export function digestArguments(key: Uint8Array | KeyObject, text: string): string {
-  return createHmac("sha256", key).update(text).digest("hex");
+/** HMAC-SHA-256 over the canonical text of the arguments (or of a limit's `per` value), in hex. */
+export function digestArguments(key: Uint8Array | DigestKey, text: string): string {
+  return (key instanceof DigestKey ? key : new DigestKey(key)).digest(text);
 }

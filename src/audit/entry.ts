@@ -137,20 +137,29 @@ const printCut: PrintText = (text) => {
   return JSON.stringify(short.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd"));
 };
 
-let lastTimeMs = -1;
-let lastTime = "";
+/** A thousandth as the digits behind a point; with the zeros at its end and without. */
+const THOUSANDTHS: readonly string[] = Array.from({ length: 1000 }, (_, count) => String(count).padStart(3, "0"));
+const SHORT_FRACTIONS: readonly string[] = THOUSANDTHS.map((digits) => (digits === "000" ? "" : `.${digits.replace(/0+$/, "")}`));
 
-/** ISO 8601 in UTC, with milliseconds. Entries come many to the millisecond, so the last text is kept. */
+let lastSecond = -1;
+let lastSecondText = "";
+
+/** ISO 8601 in UTC, with milliseconds. Entries come many to the second, so the text of the last one is kept. */
 export function printTime(timeMs: number): string {
-  if (timeMs !== lastTimeMs) {
-    lastTime = new Date(timeMs).toISOString();
-    lastTimeMs = timeMs;
+  const second = Math.floor(timeMs / 1000);
+  if (second !== lastSecond) {
+    lastSecondText = new Date(second * 1000).toISOString().slice(0, -4);
+    lastSecond = second;
   }
-  return lastTime;
+  return `${lastSecondText}${THOUSANDTHS[Math.floor(timeMs) - second * 1000] as string}Z`;
 }
 
+/** To the microsecond. */
 function printMs(ms: number): string {
-  return String(Math.round(ms * 1000) / 1000);
+  const micros = Math.round(ms * 1000);
+  if (!(micros >= 0 && micros <= Number.MAX_SAFE_INTEGER)) return String(micros / 1000);
+  const whole = Math.floor(micros / 1000);
+  return `${whole}${SHORT_FRACTIONS[micros - whole * 1000] as string}`;
 }
 
 /** The line up to its own hash: the bytes that the hash covers. */
@@ -205,7 +214,7 @@ function printMembers(entry: AuditEntry, place: EntryPlace, cut: boolean): strin
   if (entry.approval !== undefined) line += `,"approval":${text(entry.approval)}`;
   if (entry.upstreamStatus !== undefined) line += `,"upstreamStatus":${entry.upstreamStatus}`;
   if (entry.latency !== undefined) line += printLatency(entry.latency);
-  if (entry.charges !== undefined && entry.charges.length > 0) line += printCharges(entry.charges, text, cut);
+  if (entry.charges !== undefined && entry.charges.length > 0) line += printCharges(entry.charges, text, name, cut);
   if (entry.source !== undefined) line += `,"source":${text(entry.source)}`;
   if (entry.count !== undefined) line += `,"count":${entry.count}`;
   if (entry.actor !== undefined) line += `,"actor":${text(entry.actor)}`;
@@ -232,11 +241,12 @@ function printLatency(latency: AuditLatency): string {
   return `${line}}`;
 }
 
-function printCharges(charges: readonly AuditCharge[], text: PrintText, cut: boolean): string {
+function printCharges(charges: readonly AuditCharge[], text: PrintText, name: PrintText, cut: boolean): string {
   const shown = cut ? charges.slice(0, CUT_CHARGES) : charges;
-  const list = shown.map(({ rule, amount, perDigest }) => {
+  let list = "";
+  for (const { rule, amount, perDigest } of shown) {
     const per = perDigest === undefined ? "" : `,"perDigest":${text(perDigest)}`;
-    return `{"rule":${text(rule)},"amount":${text(amount)}${per}}`;
-  });
-  return `,"charges":[${list.join(",")}]${shown.length < charges.length ? `,"chargeCount":${charges.length}` : ""}`;
+    list += `${list === "" ? "" : ","}{"rule":${name(rule)},"amount":${text(amount)}${per}}`;
+  }
+  return `,"charges":[${list}]${shown.length < charges.length ? `,"chargeCount":${charges.length}` : ""}`;
 }

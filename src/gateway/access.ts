@@ -27,14 +27,14 @@ export interface Access {
   readGrant(label: string): Promise<GrantRecord | undefined>;
   findPolicy(name: string): ActivePolicy | undefined | Promise<ActivePolicy | undefined>;
   /** In a transaction: whether administrators have decided anything since that look. */
-  hasChanged(batch: Batch, since: Look): Promise<boolean>;
+  hasChanged(batch: Batch, since: Look): boolean | Promise<boolean>;
   /** Whether a grant that was found under that look still holds for that server; one that has expired since does. */
-  isCurrent(grant: GrantRecord, since: Look, bearer: string, server: string): Promise<boolean>;
+  isCurrent(grant: GrantRecord, since: Look, bearer: string, server: string): boolean | Promise<boolean>;
 }
 
 /** While the batch's epoch is the look's, nobody can have changed anything, and nothing is read. */
-export async function hasChanged(batch: Batch, since: Look): Promise<boolean> {
-  return batch.epoch !== since.epoch && (await readGeneration(batch)) !== since.generation;
+export function hasChanged(batch: Batch, since: Look): boolean | Promise<boolean> {
+  return batch.epoch !== since.epoch && readGeneration(batch).then((generation) => generation !== since.generation);
 }
 
 export function createAccess(store: Store, grants: GrantIndex, revisions: RevisionIndex): Access {
@@ -63,6 +63,18 @@ export function createAccess(store: Store, grants: GrantIndex, revisions: Revisi
     return seen;
   }
 
+  async function holdsStill(
+    looking: Look | Promise<Look>,
+    grant: GrantRecord,
+    since: Look,
+    bearer: string,
+    server: string,
+  ): Promise<boolean> {
+    if ((await looking).generation === since.generation) return true;
+    const found = await grants.find(bearer, 0);
+    return found.grant?.id === grant.id && found.grant.servers.has(server);
+  }
+
   return {
     look() {
       if (store.askGeneration) return lookFar(store.askGeneration);
@@ -82,10 +94,10 @@ export function createAccess(store: Store, grants: GrantIndex, revisions: Revisi
     readGrant: (label) => readGrant(store.query, label),
     findPolicy: (name) => revisions.activePolicy(name),
     hasChanged,
-    async isCurrent(grant, since, bearer, server) {
-      if ((await this.look()).generation === since.generation) return true;
-      const found = await grants.find(bearer, 0);
-      return found.grant?.id === grant.id && found.grant.servers.has(server);
+    isCurrent(grant, since, bearer, server) {
+      const seenNow = this.look();
+      if (!(seenNow instanceof Promise) && seenNow.generation === since.generation) return true;
+      return holdsStill(seenNow, grant, since, bearer, server);
     },
   };
 }

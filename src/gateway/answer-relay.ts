@@ -3,6 +3,7 @@
  * messages for the client on the way; nothing else. Whatever happens to the connection, it concludes exactly once.
  */
 import type { IncomingHttpHeaders } from "node:http";
+import { MAX_JSON_DEPTH } from "../kernel/strict-json.ts";
 import { type Answer, DEFAULT_ANSWER_LIMIT_BYTES, type ErrorAnswer, peekAnswerId, type ResultAnswer, skimAnswer } from "../mcp/answer.ts";
 import { GatheredBody } from "../mcp/gathered-body.ts";
 import { type SseItem, SseParser } from "../mcp/sse.ts";
@@ -45,7 +46,7 @@ function isForUs(answer: ResultAnswer | ErrorAnswer, upstreamId: number): boolea
 
 export class AnswerRelay implements AnswerSink {
   readonly #ports: RelayPorts;
-  readonly #limits: { readonly limitBytes: number; readonly maxDepth?: number };
+  readonly #limits: { readonly limitBytes: number; readonly maxDepth: number };
   readonly #body = new GatheredBody();
   #bytes = 0;
   #mode: "json" | "events" | "none" = "none";
@@ -59,8 +60,8 @@ export class AnswerRelay implements AnswerSink {
 
   constructor(ports: RelayPorts) {
     this.#ports = ports;
-    const { maxBytes, maxDepth } = ports.limits ?? {};
-    this.#limits = { limitBytes: maxBytes ?? DEFAULT_ANSWER_LIMIT_BYTES, ...(maxDepth === undefined ? {} : { maxDepth }) };
+    const { limits } = ports;
+    this.#limits = { limitBytes: limits?.maxBytes ?? DEFAULT_ANSWER_LIMIT_BYTES, maxDepth: limits?.maxDepth ?? MAX_JSON_DEPTH };
   }
 
   get arrived(): boolean {

@@ -2,6 +2,8 @@
  * Steps *settle*, *record outcome* and *reply*, in that order and once for each exchange that was forwarded. The outcome
  * is handed to the log's next group before the client has its answer; nobody waits for the disk a second time.
  */
+import type { Reservation } from "../limit/limits.ts";
+import type { Batch } from "../store/store.ts";
 import type { Arrival } from "./answer-relay.ts";
 import type { Channel } from "./channel.ts";
 import type { Desk } from "./desk.ts";
@@ -13,46 +15,90 @@ import { wordsOf } from "./spend.ts";
 import type { AnswerStream } from "./stream.ts";
 import { termsOfSettling } from "./write-terms.ts";
 
-export async function conclude(
+/** At once where nothing has to be waited for, as for nearly every call. */
+export function conclude(
   desk: Desk,
   exchange: Exchange,
   arrival: Arrival,
   channel: Channel,
   stream: AnswerStream | undefined,
-): Promise<void> {
+): void | Promise<void> {
   const arrivedAt = performance.now();
-  const meter = desk.meter.server(exchange.endpoint.name);
   // A listen lasts as long as its client wants: its time says nothing of the server.
   if (exchange.sentAt !== undefined && exchange.subject.kind !== "listen") {
-    meter.upstream.add(arrivedAt - exchange.sentAt);
+    desk.meter.server(exchange.endpoint.name).upstream.add(arrivedAt - exchange.sentAt);
     desk.meter.admit.add(exchange.sentAt - exchange.startedAt);
   }
+  const inspected = inspectClosed(desk, exchange, arrival);
+  if (inspected instanceof Promise) return concludeSlowly(desk, exchange, inspected, channel, stream, arrivedAt);
+  const drop = findDrop(desk, exchange);
+  if (drop instanceof Promise) return concludeSlowly(desk, exchange, inspected, channel, stream, arrivedAt);
+  finish(desk, exchange, inspected, drop, channel, stream, arrivedAt);
+}
+
+async function concludeSlowly(
+  desk: Desk,
+  exchange: Exchange,
+  inspecting: Inspected | Promise<Inspected>,
+  channel: Channel,
+  stream: AnswerStream | undefined,
+  arrivedAt: number,
+): Promise<void> {
   let inspected: Inspected;
   try {
-    inspected = await inspect(desk, exchange, arrival);
+    inspected = await inspecting;
   } catch (error) {
-    desk.say(`An answer could not be inspected and was dropped: ${wordsOf(error)}`);
-    inspected = inspectFault(exchange, "invalid_answer", "unknown");
+    inspected = dropAnswer(desk, exchange, error);
   }
-  const droppedAs = await findDrop(desk, exchange);
-  settle(desk, exchange, inspected, droppedAs);
-  meter.outcomes.at(inspected.outcome).add(droppedAs ?? inspected.code ?? "");
+  finish(desk, exchange, inspected, await findDrop(desk, exchange), channel, stream, arrivedAt);
+}
+
+function finish(
+  desk: Desk,
+  exchange: Exchange,
+  inspected: Inspected,
+  drop: Drop | undefined,
+  channel: Channel,
+  stream: AnswerStream | undefined,
+  arrivedAt: number,
+): void {
+  settle(desk, exchange, inspected, drop);
+  const { outcomes } = desk.meter.server(exchange.endpoint.name);
+  outcomes.at(inspected.outcome).add(drop ?? inspected.code ?? "");
   desk.meter.conclude.add(performance.now() - arrivedAt);
-  const message = droppedAs === undefined ? inspected.message : writeDropped(exchange, droppedAs);
+  const message = drop === undefined ? inspected.message : writeDropped(exchange, drop);
   if (stream) {
     stream.push(message);
     stream.end();
-  } else if (droppedAs === undefined) channel.answer(inspected.status, message, inspected.headers);
-  else channel.answer(droppedAs === "grant_revoked" ? 401 : 200, message);
+  } else if (drop === undefined) channel.answer(inspected.status, message, inspected.headers);
+  else channel.answer(drop === "grant_revoked" ? 401 : 200, message);
+}
+
+function inspectClosed(desk: Desk, exchange: Exchange, arrival: Arrival): Inspected | Promise<Inspected> {
+  try {
+    return inspect(desk, exchange, arrival);
+  } catch (error) {
+    return dropAnswer(desk, exchange, error);
+  }
+}
+
+function dropAnswer(desk: Desk, exchange: Exchange, error: unknown): Inspected {
+  desk.say(`An answer could not be inspected and was dropped: ${wordsOf(error)}`);
+  return inspectFault(exchange, "invalid_answer", "unknown");
 }
 
 type Drop = "grant_revoked" | "grant_unconfirmed";
 
-/** A grant that was revoked, or lost its server, while its call was under way does not see the answer; nor does one of which nobody knows. */
-async function findDrop(desk: Desk, exchange: Exchange): Promise<Drop | undefined> {
+/**
+ * A grant that was revoked, or lost its server, while its call was under way does not see the answer; nor does one of which
+ * nobody knows.
+ */
+function findDrop(desk: Desk, exchange: Exchange): Drop | undefined | Promise<Drop | undefined> {
+  const tell = (isCurrent: boolean): Drop | undefined => (isCurrent ? undefined : "grant_revoked");
   try {
     const { grant, look, bearer, endpoint } = exchange;
-    return (await desk.access.isCurrent(grant, look, bearer, endpoint.name)) ? undefined : "grant_revoked";
+    const current = desk.access.isCurrent(grant, look, bearer, endpoint.name);
+    return current instanceof Promise ? current.then(tell, () => "grant_unconfirmed" as const) : tell(current);
   } catch {
     return "grant_unconfirmed";
   }
@@ -67,18 +113,24 @@ const UNCONFIRMED_WORDS = "The call was sent, and its answer can't be handed on:
 
 function settle(desk: Desk, exchange: Exchange, inspected: Inspected, droppedAs: string | undefined): void {
   const facts: OutcomeFacts = { outcome: inspected.outcome, code: droppedAs ?? inspected.code, detail: inspected.detail };
-  const { reservation } = exchange;
-  const terms = termsOfSettling(desk, reservation);
-  const isSettled = reservation !== undefined && inspected.goesOn !== true;
-  desk.store
-    .write(async (batch) => {
-      if (isSettled) await desk.limits.settle(batch, reservation, inspected.outcome);
-      appendOutcome(desk, batch, exchange, facts);
-    }, terms)
-    .catch((error: unknown) => {
-      desk.recording.doubt();
-      desk.say(`An outcome could not be put on record yet: ${wordsOf(error)}`);
-      const settle = isSettled ? { reservation, outcome: inspected.outcome } : undefined;
-      desk.late.add({ exchange: exchange.id, entry: describeOutcome(exchange, facts), terms, settle, isDoubtful: false });
-    });
+  // What ends a round and not the call settles nothing yet.
+  const reservation = inspected.goesOn === true ? undefined : exchange.reservation;
+  const terms = termsOfSettling(desk, exchange.reservation);
+  const job = (batch: Batch): void | Promise<void> => {
+    if (reservation && desk.limits.settleNow?.(batch, reservation, facts.outcome) === undefined) {
+      return settleSlowly(desk, batch, exchange, reservation, facts);
+    }
+    appendOutcome(desk, batch, exchange, facts);
+  };
+  desk.store.write(job, terms).catch((error: unknown) => {
+    desk.recording.doubt();
+    desk.say(`An outcome could not be put on record yet: ${wordsOf(error)}`);
+    const settled = reservation && { reservation, outcome: facts.outcome };
+    desk.late.add({ exchange: exchange.id, entry: describeOutcome(exchange, facts), terms, settle: settled, isDoubtful: false });
+  });
+}
+
+async function settleSlowly(desk: Desk, batch: Batch, exchange: Exchange, reservation: Reservation, facts: OutcomeFacts): Promise<void> {
+  await desk.limits.settle(batch, reservation, facts.outcome);
+  appendOutcome(desk, batch, exchange, facts);
 }

@@ -2,7 +2,7 @@
  * What the journey of a message needs from the rest of the house: the rooms below, joined for one process, and the
  * servers as they are served. Nothing here does anything by itself.
  */
-import type { KeyObject } from "node:crypto";
+import type { DigestKey } from "../audit/digest-key.ts";
 import type { Audit } from "../audit/writer.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Limits } from "../limit/limits.ts";
@@ -81,7 +81,7 @@ export interface Desk {
   readonly cursors: Sealer;
   readonly promptNames: PromptNames;
   /** Key of the digests of arguments in the log. */
-  readonly argumentKey: KeyObject;
+  readonly argumentKey: DigestKey;
   /** Words for people, on stderr; never an argument, a token or an address. */
   readonly say: (words: string) => void;
 }

@@ -2,6 +2,7 @@
  * Step *forward*: sends the value that was judged, once, with our own id, the server's own credential and none of the
  * client's headers. What comes back is sorted by the relay; the exchange is concluded when its answer has arrived.
  */
+import type { IncomingHttpHeaders } from "node:http";
 import { type Json, readMember } from "../kernel/json.ts";
 import { readMirroredName } from "../mcp/era.ts";
 import { pickForwardedHeaders } from "../mcp/headers.ts";
@@ -11,17 +12,17 @@ import { asData } from "../mcp/refusal.ts";
 import { keyOfId } from "../mcp/request-id.ts";
 import { chooseLegacyRevision } from "../mcp/revisions.ts";
 import { type HeldMember, writeForwarded } from "../mcp/rewrite.ts";
-import { AnswerRelay, type Arrival } from "./answer-relay.ts";
+import { AnswerRelay, type Arrival, type RelayPorts } from "./answer-relay.ts";
 import type { Channel } from "./channel.ts";
 import { conclude } from "./conclude.ts";
 import type { Desk } from "./desk.ts";
 import type { Exchange } from "./exchange.ts";
 import { restrictCapabilities } from "./inspect-opening.ts";
 import { openSessionOf } from "./open-session.ts";
-import { capsOf, startCallClock } from "./result-caps.ts";
+import { type CallClock, capsOf, type ResultCaps, startCallClock } from "./result-caps.ts";
 import { resumeUpstream } from "./resume-upstream.ts";
 import { relayServerMessage } from "./server-messages.ts";
-import { Admitted, sessionHeaders } from "./session.ts";
+import { Admitted, type Passage, sessionHeaders } from "./session.ts";
 import type { AnswerStream } from "./stream.ts";
 import { tellListen } from "./tell-changes.ts";
 
@@ -80,70 +81,119 @@ function headersFor(exchange: Exchange): Record<string, string> {
   return headers;
 }
 
+/** Settles when the exchange is concluded. */
 export function forward(desk: Desk, exchange: Exchange, channel: Channel): Promise<void> {
-  const upstreamId = nextUpstreamId++;
-  const { session, endpoint, claim, request } = exchange;
-  const { body, headers } = writeRequestFor(desk, exchange, upstreamId);
-  const key = keyOfId(request.id);
-  const stays = exchange.subject.kind === "listen";
-  const caps = capsOf(exchange);
-  let stream: AnswerStream | undefined;
-  let upstreamSession: string | undefined;
-  let isAcknowledged = false;
-  let untell: (() => void) | undefined;
+  return new Promise((resolve, reject) => new Forwarding(desk, exchange, channel, resolve, reject).start());
+}
 
-  return new Promise((resolve, reject) => {
-    const arrive = (arrival: Arrival): void => {
-      session?.inFlight.delete(key);
-      clock?.stop();
-      untell?.();
-      conclude(desk, exchange, arrival, withSession(channel), stream).then(resolve, reject);
-    };
-    const withSession = (to: Channel): Channel => {
-      if (request.method !== "initialize" || (upstreamSession === undefined && to.isConnection !== true)) return to;
-      return openSessionOf(desk, exchange, upstreamSession ?? "", to);
-    };
-    const relay = new AnswerRelay({
-      upstreamId,
-      limits: caps,
-      onStart(status, answered, kind) {
-        exchange.upstreamStatus = status;
-        const id = answered["mcp-session-id"];
-        if (request.method === "initialize" && typeof id === "string") upstreamSession = id;
-        if (status === 404 && session) desk.sessions.end(session);
-        // The opening's answer decides about the session, so it is told in one piece.
-        if (kind === "events" && request.method !== "initialize") stream = channel.openStream();
-        // Of a listen's own the acknowledgement comes first.
-        if (stays && stream && !untell)
-          untell = tellListen(desk, exchange, { push: (message) => !isAcknowledged || (stream?.push(message) ?? true) });
-      },
-      onMessage(bytes, kind, method) {
-        isAcknowledged = true;
-        if (method === "notifications/progress") clock?.extend();
-        return relayServerMessage(desk, exchange, stream, bytes, kind, () => relay.open?.resume());
-      },
-      onArrival: arrive,
-      onCut: (cut) => resumeUpstream(exchange, cut),
-      onDropped: (reason) => desk.say(`A message of the server ${endpoint.name} was dropped: ${reason}.`),
-    });
-    const cancel = (): void => {
-      relay.open?.cancel();
-      relay.giveUp("cancelled");
-    };
-    const late = (): void => {
-      relay.giveUp("answer_timeout");
-      relay.open?.cancel();
-    };
-    const clock = caps.timeoutMs === undefined ? undefined : startCallClock(caps.timeoutMs, late);
-    const admitted = session?.inFlight.get(key);
+/** One request on its way to the server and back. */
+class Forwarding implements RelayPorts, Passage {
+  readonly upstreamId: number = nextUpstreamId++;
+  readonly method: string;
+  readonly limits: ResultCaps;
+  readonly #desk: Desk;
+  readonly #exchange: Exchange;
+  readonly #channel: Channel;
+  readonly #resolve: () => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #relay: AnswerRelay;
+  readonly #key: string;
+  #clock: CallClock | undefined;
+  #stream: AnswerStream | undefined;
+  #upstreamSession: string | undefined;
+  #isAcknowledged = false;
+  #untell: (() => void) | undefined;
+
+  constructor(desk: Desk, exchange: Exchange, channel: Channel, resolve: () => void, reject: (error: unknown) => void) {
+    this.#desk = desk;
+    this.#exchange = exchange;
+    this.#channel = channel;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.method = exchange.request.method;
+    this.limits = capsOf(exchange);
+    this.#key = keyOfId(exchange.request.id);
+    this.#relay = new AnswerRelay(this);
+  }
+
+  start(): void {
+    const { session, endpoint, claim, grant } = this.#exchange;
+    const { body, headers } = writeRequestFor(this.#desk, this.#exchange, this.upstreamId);
+    const { timeoutMs } = this.limits;
+    if (timeoutMs !== undefined) this.#clock = startCallClock(timeoutMs, () => this.#giveUpLate());
+    const admitted = session?.inFlight.get(this.#key);
     if (admitted instanceof Admitted && admitted.isCancelled) {
-      arrive({ kind: "fault", code: "cancelled", sent: "not_sent", status: undefined });
+      this.onArrival({ kind: "fault", code: "cancelled", sent: "not_sent", status: undefined });
       return;
     }
-    session?.inFlight.set(key, { upstreamId, method: request.method, cancel });
-    exchange.sentAt = performance.now();
-    relay.open = endpoint.upstream.exchange({ method: "POST", body, headers, owner: exchange.grant.id, stream: stays }, relay);
+    session?.inFlight.set(this.#key, this);
+    this.#exchange.sentAt = performance.now();
+    const request = { method: "POST", body, headers, owner: grant.id, stream: this.#stays } as const;
+    this.#relay.open = endpoint.upstream.exchange(request, this.#relay);
     // Hanging up cancels in the modern era; in the legacy one the call goes on.
-    if (claim.era === "modern") channel.onGone(cancel);
-  });
+    if (claim.era === "modern") this.#channel.onGone(() => this.cancel());
+  }
+
+  cancel(): void {
+    this.#relay.open?.cancel();
+    this.#relay.giveUp("cancelled");
+  }
+
+  get #stays(): boolean {
+    return this.#exchange.subject.kind === "listen";
+  }
+
+  #giveUpLate(): void {
+    this.#relay.giveUp("answer_timeout");
+    this.#relay.open?.cancel();
+  }
+
+  onStart(status: number, answered: IncomingHttpHeaders, kind: "json" | "events" | "none"): void {
+    const { session } = this.#exchange;
+    this.#exchange.upstreamStatus = status;
+    const id = answered["mcp-session-id"];
+    if (this.method === "initialize" && typeof id === "string") this.#upstreamSession = id;
+    if (status === 404 && session) this.#desk.sessions.end(session);
+    // The opening's answer decides about the session, so it is told in one piece.
+    if (kind === "events" && this.method !== "initialize") this.#stream = this.#channel.openStream();
+    // Of a listen's own the acknowledgement comes first.
+    if (this.#stays && this.#stream && !this.#untell) {
+      this.#untell = tellListen(this.#desk, this.#exchange, {
+        push: (message) => !this.#isAcknowledged || (this.#stream?.push(message) ?? true),
+      });
+    }
+  }
+
+  onMessage(bytes: Buffer, kind: "request" | "notification", method: string): boolean {
+    this.#isAcknowledged = true;
+    if (method === "notifications/progress") this.#clock?.extend();
+    return relayServerMessage(this.#desk, this.#exchange, this.#stream, bytes, kind, () => this.#relay.open?.resume());
+  }
+
+  onArrival(arrival: Arrival): void {
+    this.#exchange.session?.inFlight.delete(this.#key);
+    this.#clock?.stop();
+    this.#untell?.();
+    try {
+      const concluding = conclude(this.#desk, this.#exchange, arrival, this.#withSession(), this.#stream);
+      if (concluding instanceof Promise) concluding.then(this.#resolve, this.#reject);
+      else this.#resolve();
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
+
+  onCut(cut: AnswerRelay): boolean {
+    return resumeUpstream(this.#exchange, cut);
+  }
+
+  onDropped(reason: string): void {
+    this.#desk.say(`A message of the server ${this.#exchange.endpoint.name} was dropped: ${reason}.`);
+  }
+
+  #withSession(): Channel {
+    const channel = this.#channel;
+    if (this.method !== "initialize" || (this.#upstreamSession === undefined && channel.isConnection !== true)) return channel;
+    return openSessionOf(this.#desk, this.#exchange, this.#upstreamSession ?? "", channel);
+  }
 }

@@ -49,7 +49,8 @@ export async function serveHttp(face: HttpFace, server: string, request: HttpReq
   const { desk } = face;
   const startedAt = performance.now();
   try {
-    const who = await identify(desk, face.gate, request, server);
+    const identifying = identify(desk, face.gate, request, server);
+    const who = identifying instanceof Promise ? await identifying : identifying;
     if (who.kind === "turned") return await turnAway(face, who, server, request, response);
     if (request.method === "POST") return await servePost(face, who, request, response, startedAt);
     if (request.method === "GET" && opensSse(request))
@@ -88,7 +89,8 @@ async function servePost(face: HttpFace, who: Identified, request: HttpRequest, 
   const named = readConnectionId(request);
   const connection = named === undefined ? undefined : desk.sse.find(named, who.grant.id, who.endpoint.id);
   if (named !== undefined && !connection) return sendProblem(response, 404, request.complete ? {} : { connection: "close" });
-  const message = await receive(request);
+  const receiving = receive(request);
+  const message = receiving instanceof Promise ? await receiving : receiving;
   if (message === undefined) {
     response.destroy();
     return;
@@ -115,23 +117,23 @@ async function servePost(face: HttpFace, who: Identified, request: HttpRequest, 
   }
   const exchange = openExchange(desk, who, routed, message, rawHeaders, startedAt);
   if (isRefusal(exchange)) return await refuseMessage(desk, who, exchange, request, response);
-  await prepare(desk, exchange);
+  const preparing = prepare(desk, exchange);
+  if (preparing) await preparing;
   if (connection) endOneWay(response, 202);
   const channel = connection
     ? createSseChannel(desk, who, connection)
     : new HttpChannel(desk, request, response, routed.session, { bearer: who.bearer, grantId: who.grant.id, server: who.endpoint.name });
-  const passOn = async (): Promise<void> => {
-    await underWay(
+  const passOn = (): Promise<void> =>
+    underWay(
       desk,
       exchange,
-      async () => await pass(desk, exchange, channel, (stale) => renew(desk, stale)),
+      () => pass(desk, exchange, channel, (stale) => renew(desk, stale)),
       async (refusal) => {
         if (!connection) return await refuseMessage(desk, who, refusal, request, response);
         await recordRefusal(desk, who, refusal);
         channel.answer(refusal.status, writeRefusal(refusal));
       },
     );
-  };
   await (connection ? awaitOn(connection, passOn) : passOn());
 }
 

@@ -4,7 +4,7 @@
  */
 import type { HttpRequest } from "../http/request.ts";
 import type { GrantRecord } from "../identity/grant.ts";
-import type { NoGrantReason } from "../identity/grant-index.ts";
+import type { FoundGrant, NoGrantReason } from "../identity/grant-index.ts";
 import type { Admission } from "../identity/match-login.ts";
 import type { Look } from "./access.ts";
 import type { Desk, Endpoint } from "./desk.ts";
@@ -102,49 +102,83 @@ function turnStranger(reason: NoGrantReason): Turned {
 type Bearer = Pick<Identified, "grant" | "bearer" | "look">;
 type Picked<T> = T | Turned | Promise<T | Turned>;
 
-async function identifyBearer<T>(
+/** What to do with a bearer that is somebody's. */
+interface Asked<T> {
+  readonly bearer: string;
+  readonly server: string | undefined;
+  readonly gate: Gate;
+  readonly pick: (who: Bearer) => Picked<T>;
+}
+
+/** At once where everything is in memory, as for nearly every request. */
+function identifyBearer<T>(
   desk: Desk,
   gate: Gate,
   request: HttpRequest,
   server: string | undefined,
   pick: (who: Bearer) => Picked<T>,
-): Promise<T | Turned> {
+): Picked<T> {
   const foreign = checkSource(gate, request);
   if (foreign) return foreign;
   const bearer = readBearer(request);
   if (bearer === undefined) return turn(401, "no_token");
+  const asked: Asked<T> = { bearer, server, gate, pick };
   try {
-    const asked = desk.access.look();
-    const look = asked instanceof Promise ? await asked : asked;
-    const finding = desk.access.findGrant(bearer, desk.clock.now());
-    const found = finding instanceof Promise ? await finding : finding;
-    const endpoint = server === undefined ? undefined : gate.endpoints.get(server);
-    if (found.admission && !admits(found.admission, server, endpoint)) return turn(401, "misdirected_token");
-    if (!found.grant) return turnStranger(found.reason);
-    const picked = pick({ grant: found.grant, bearer, look });
-    return picked instanceof Promise ? await picked : picked;
+    const look = desk.access.look();
+    if (look instanceof Promise) return identifySlowly(desk, asked, look, undefined);
+    const found = desk.access.findGrant(bearer, desk.clock.now());
+    if (found instanceof Promise) return identifySlowly(desk, asked, look, found);
+    const picked = pickFor(asked, look, found);
+    return picked instanceof Promise ? picked.catch((error: unknown) => turnUnasked(desk, error)) : picked;
   } catch (error) {
-    desk.say(`A request was turned away because the store could not be asked: ${error instanceof Error ? error.message : "unknown"}`);
-    return turn(503, "store_unavailable");
+    return turnUnasked(desk, error);
   }
 }
 
-export function identify(desk: Desk, gate: Gate, request: HttpRequest, server: string): Promise<Identified | Turned> {
+async function identifySlowly<T>(
+  desk: Desk,
+  asked: Asked<T>,
+  looking: Look | Promise<Look>,
+  finding: Promise<FoundGrant> | undefined,
+): Promise<T | Turned> {
+  try {
+    const look = await looking;
+    return await pickFor(asked, look, await (finding ?? desk.access.findGrant(asked.bearer, desk.clock.now())));
+  } catch (error) {
+    return turnUnasked(desk, error);
+  }
+}
+
+function pickFor<T>({ gate, server, bearer, pick }: Asked<T>, look: Look, found: FoundGrant): Picked<T> {
+  if (found.admission) {
+    const endpoint = server === undefined ? undefined : gate.endpoints.get(server);
+    if (!admits(found.admission, server, endpoint)) return turn(401, "misdirected_token");
+  }
+  return found.grant ? pick({ grant: found.grant, bearer, look }) : turnStranger(found.reason);
+}
+
+function turnUnasked(desk: Desk, error: unknown): Turned {
+  desk.say(`A request was turned away because the store could not be asked: ${error instanceof Error ? error.message : "unknown"}`);
+  return turn(503, "store_unavailable");
+}
+
+export function identify(desk: Desk, gate: Gate, request: HttpRequest, server: string): Picked<Identified> {
   return identifyBearer<Identified>(desk, gate, request, server, (who) => {
     const endpoint = gate.endpoints.get(server);
     if (!endpoint || !who.grant.servers.has(endpoint.name)) return turn(404, "unknown_server");
-    const identified: Identified = { kind: "identified", ...who, endpoint };
+    const { grant, bearer, look } = who;
+    const identified: Identified = { kind: "identified", grant, bearer, endpoint, look };
     return endpoint.tools.sync(desk.access.version)?.then(() => identified) ?? identified;
   });
 }
 
 /** For the path that names no server: all of the grant's that are served, in the order of their names. */
-export function identifyAll(
+export async function identifyAll(
   desk: Desk,
   gate: Gate,
   request: HttpRequest,
 ): Promise<(Bearer & { readonly kind: "all"; readonly endpoints: readonly Endpoint[] }) | Turned> {
-  return identifyBearer(desk, gate, request, undefined, async (who) => {
+  return await identifyBearer(desk, gate, request, undefined, async (who) => {
     const endpoints = endpointsOf(gate, who.grant);
     await Promise.all(endpoints.map(async (endpoint) => await endpoint.tools.sync(desk.access.version)));
     return { kind: "all", ...who, endpoints };

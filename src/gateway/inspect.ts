@@ -34,7 +34,7 @@ export interface Inspected {
   readonly detail?: JsonObject | undefined;
 }
 
-export async function inspect(desk: Desk, exchange: Exchange, arrival: Arrival): Promise<Inspected> {
+export function inspect(desk: Desk, exchange: Exchange, arrival: Arrival): Inspected | Promise<Inspected> {
   if (arrival.kind === "accepted") return inspectFault(exchange, "not_mcp", "unknown");
   if (arrival.kind === "fault") return inspectFault(exchange, arrival.code, arrival.sent);
   const { bytes, answer } = arrival;
@@ -45,13 +45,13 @@ export async function inspect(desk: Desk, exchange: Exchange, arrival: Arrival):
   }
   const outcome = answer.isError ? "tool_error" : "ok";
   if (found) return { ...withhold(exchange), outcome };
-  if (answer.resultType === "input_required") return await sealRound(desk, exchange, bytes, answer);
+  if (answer.resultType === "input_required") return sealRound(desk, exchange, bytes, answer);
   switch (exchange.subject.kind) {
     case "tool_list":
     case "prompt_list":
     case "resource_list":
     case "template_list":
-      return await filterList(desk, exchange, bytes, answer);
+      return filterList(desk, exchange, bytes, answer);
     default:
       break;
   }

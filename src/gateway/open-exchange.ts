@@ -61,15 +61,23 @@ export function openExchange(
 }
 
 /** What the decision needs of the store: the active policy, and the server's accepted tools. */
-export async function prepare(desk: Desk, exchange: Exchange): Promise<void> {
+export function prepare(desk: Desk, exchange: Exchange): void | Promise<void> {
   const { endpoint, grant } = exchange;
   const name = grant.servers.get(endpoint.name);
-  if (name !== undefined) {
-    const asked = desk.access.findPolicy(name);
-    exchange.policy = asked instanceof Promise ? await asked : asked;
+  const asked = name === undefined ? undefined : desk.access.findPolicy(name);
+  if (asked instanceof Promise) {
+    return asked.then((policy) => {
+      exchange.policy = policy;
+      return prepareTools(exchange);
+    });
   }
-  const wantsTools = exchange.subject.kind === "tool_call" || exchange.subject.kind === "tool_list";
-  if (wantsTools && endpoint.tools.current()?.hasAcceptedList !== true) await endpoint.tools.refresh();
+  exchange.policy = asked;
+  return prepareTools(exchange);
+}
+
+function prepareTools({ endpoint, subject }: Exchange): void | Promise<void> {
+  const wantsTools = subject.kind === "tool_call" || subject.kind === "tool_list";
+  if (wantsTools && endpoint.tools.current()?.hasAcceptedList !== true) return endpoint.tools.refresh();
 }
 
 /** After a change: the grant again, its policy, the tools. False: the grant no longer holds here. */

@@ -16,19 +16,28 @@ export type BodyLimit = { readonly bodyLimitBytes: number };
 /** What is wrong with the headers of the body; undefined: nothing. */
 export function checkBodyHeaders(request: HttpRequest, limit: BodyLimit): Refusal | undefined {
   const { headers } = request;
-  const type = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
-  if (type !== "application/json") {
-    return refuse(ERROR_CODES.invalidRequest, 415, "Invalid Request: the body must be application/json", "media_type", undefined);
-  }
-  const charset = /charset\s*=\s*"?([^";\s]+)/i.exec(headers["content-type"] ?? "")?.[1];
-  if (charset !== undefined && charset.toLowerCase() !== "utf-8") {
-    return refuse(ERROR_CODES.invalidRequest, 415, "Invalid Request: the body must be UTF-8", "charset", undefined);
+  const told = headers["content-type"] ?? "";
+  if (told !== "application/json") {
+    const refused = checkMediaType(told);
+    if (refused) return refused;
   }
   const encoding = headers["content-encoding"];
   if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity") {
     return refuse(ERROR_CODES.invalidRequest, 415, "Invalid Request: the body must not be encoded", "content_encoding", undefined);
   }
   if (Number(headers["content-length"] ?? 0) > limit.bodyLimitBytes) return tooLarge();
+  return undefined;
+}
+
+function checkMediaType(told: string): Refusal | undefined {
+  const type = told.split(";")[0]?.trim().toLowerCase();
+  if (type !== "application/json") {
+    return refuse(ERROR_CODES.invalidRequest, 415, "Invalid Request: the body must be application/json", "media_type", undefined);
+  }
+  const charset = /charset\s*=\s*"?([^";\s]+)/i.exec(told)?.[1];
+  if (charset !== undefined && charset.toLowerCase() !== "utf-8") {
+    return refuse(ERROR_CODES.invalidRequest, 415, "Invalid Request: the body must be UTF-8", "charset", undefined);
+  }
   return undefined;
 }
 
@@ -59,13 +68,17 @@ export function readBody(request: IncomingMessage, limit: BodyLimit): Promise<Bu
   });
 }
 
-export async function receive(
+const USUAL_LIMIT: BodyLimit = { bodyLimitBytes: DEFAULT_BODY_LIMIT_BYTES };
+
+/** At once where the request has its body with it. */
+export function receive(
   request: HttpRequest,
-  limit: BodyLimit = { bodyLimitBytes: DEFAULT_BODY_LIMIT_BYTES },
-): Promise<Message | Refusal | undefined> {
+  limit: BodyLimit = USUAL_LIMIT,
+): Message | Refusal | undefined | Promise<Message | Refusal | undefined> {
   const refused = checkBodyHeaders(request, limit);
   if (refused) return refused;
-  const body = "body" in request ? request.body : await readBody(request, limit);
-  if (body === undefined || "kind" in body) return body as Refusal | undefined;
-  return readMessage(body, limit);
+  if ("body" in request) return readMessage(request.body, limit);
+  return readBody(request, limit).then((body) =>
+    body === undefined || "kind" in body ? (body as Refusal | undefined) : readMessage(body, limit),
+  );
 }

@@ -3,7 +3,7 @@
  * and a keyed digest; values of arguments only where the configuration opts in.
  */
 import { describeArguments, digestArguments } from "../audit/describe-arguments.ts";
-import type { AuditCharge, AuditEntry, AuditKind } from "../audit/entry.ts";
+import type { AuditCharge, AuditDecision, AuditEntry, AuditKind } from "../audit/entry.ts";
 import { printCanonicalJson } from "../kernel/canonical-json.ts";
 import { printAmount } from "../kernel/decimal.ts";
 import { createJsonObject, JsonNumber, type JsonObject } from "../kernel/json.ts";
@@ -14,8 +14,11 @@ import { type Exchange, nameOf } from "./exchange.ts";
 
 export type Outcome = "ok" | "tool_error" | "rpc_error" | "not_sent" | "unknown";
 
-/** What all entries of an exchange have in common. */
-function describe(exchange: Exchange, kind: AuditKind): AuditEntry {
+/** An entry that is being written; one shape for all, so that printing one costs the same whatever it says. */
+type Draft = { -readonly [Key in keyof AuditEntry]: AuditEntry[Key] };
+
+/** What all entries of an exchange have in common, and room for the rest. */
+function describe(exchange: Exchange, kind: AuditKind, decision: AuditDecision): Draft {
   const { grant, session, claim, request, policy, tool } = exchange;
   const said = claim.era === "modern" ? claim.clientInfo : undefined;
   return {
@@ -39,22 +42,36 @@ function describe(exchange: Exchange, kind: AuditKind): AuditEntry {
       typeof request.id.value === "number" && String(request.id.value) !== request.id.raw
         ? new JsonNumber(request.id.raw)
         : request.id.value,
+    decision,
+    code: undefined,
+    rule: undefined,
+    message: undefined,
+    cause: undefined,
+    outcome: undefined,
+    argumentKeys: undefined,
+    argumentCount: undefined,
+    argumentDigest: undefined,
+    argumentValues: undefined,
+    upstreamStatus: undefined,
+    latency: undefined,
+    charges: undefined,
+    detail: undefined,
   };
 }
 
 /** A session's id is a credential of its stream: the log names it by its beginning. */
 const SESSION_CHARACTERS = 12;
 
-function argumentsOf(desk: Desk, exchange: Exchange): Partial<AuditEntry> {
+function describeCall(desk: Desk, exchange: Exchange, entry: Draft): void {
   const { subject } = exchange;
-  if (subject.kind !== "tool_call" && subject.kind !== "prompt_get") return {};
+  if (subject.kind !== "tool_call" && subject.kind !== "prompt_get") return;
   const canonical = printCanonicalJson(subject.args);
   exchange.argumentDigest = digestArguments(desk.argumentKey, canonicalParams(exchange, canonical));
-  return {
-    ...describeArguments(subject.args),
-    argumentDigest: exchange.argumentDigest,
-    ...(exchange.endpoint.recordsValues ? { argumentValues: canonical } : {}),
-  };
+  const { argumentKeys, argumentCount } = describeArguments(subject.args);
+  entry.argumentKeys = argumentKeys;
+  entry.argumentCount = argumentCount;
+  entry.argumentDigest = exchange.argumentDigest;
+  if (exchange.endpoint.recordsValues) entry.argumentValues = canonical;
 }
 
 /** Canonical text of all of `params` but `_meta`. */
@@ -74,31 +91,26 @@ function chargesOf(desk: Desk, charges: readonly Charge[]): readonly AuditCharge
   return charges.map(({ limit, amount, per }) => ({
     rule: limit.rule,
     amount: printAmount(amount),
-    ...(per === undefined ? {} : { perDigest: digestArguments(desk.argumentKey, per) }),
+    perDigest: per === undefined ? undefined : digestArguments(desk.argumentKey, per),
   }));
 }
 
 export function appendIntent(desk: Desk, batch: Batch, exchange: Exchange): void {
-  const charges = exchange.rounds ? undefined : exchange.permission && chargesOf(desk, exchange.permission.charges);
-  desk.audit.append(batch, {
-    ...describe(exchange, "intent"),
-    decision: "allow",
-    ...argumentsOf(desk, exchange),
-    ...(charges ? { charges } : {}),
-  });
+  const entry = describe(exchange, "intent", "allow");
+  describeCall(desk, exchange, entry);
+  if (!exchange.rounds && exchange.permission) entry.charges = chargesOf(desk, exchange.permission.charges);
+  desk.audit.append(batch, entry);
 }
 
 export function appendDenial(desk: Desk, batch: Batch, exchange: Exchange, denial: Denial): void {
-  desk.audit.append(batch, {
-    ...describe(exchange, "denial"),
-    decision: denial.code === "approval_required" ? "approve" : "deny",
-    code: denial.code,
-    rule: denial.rule,
-    message: denial.message,
-    cause: denial.cause,
-    ...argumentsOf(desk, exchange),
-    latency: { totalMs: performance.now() - exchange.startedAt },
-  });
+  const entry = describe(exchange, "denial", denial.code === "approval_required" ? "approve" : "deny");
+  entry.code = denial.code;
+  entry.rule = denial.rule;
+  entry.message = denial.message;
+  entry.cause = denial.cause;
+  describeCall(desk, exchange, entry);
+  entry.latency = { totalMs: performance.now() - exchange.startedAt };
+  desk.audit.append(batch, entry);
 }
 
 export interface OutcomeFacts {
@@ -114,16 +126,14 @@ export function appendOutcome(desk: Desk, batch: Batch, exchange: Exchange, fact
 
 export function describeOutcome(exchange: Exchange, facts: OutcomeFacts): AuditEntry {
   const now = performance.now();
-  return {
-    ...describe(exchange, "outcome"),
-    decision: "allow",
-    code: facts.code,
-    outcome: facts.outcome,
-    upstreamStatus: exchange.upstreamStatus,
-    latency: {
-      totalMs: now - exchange.startedAt,
-      ...(exchange.sentAt === undefined ? {} : { upstreamMs: now - exchange.sentAt }),
-    },
-    detail: facts.detail,
+  const entry = describe(exchange, "outcome", "allow");
+  entry.code = facts.code;
+  entry.outcome = facts.outcome;
+  entry.upstreamStatus = exchange.upstreamStatus;
+  entry.latency = {
+    totalMs: now - exchange.startedAt,
+    upstreamMs: exchange.sentAt === undefined ? undefined : now - exchange.sentAt,
   };
+  entry.detail = facts.detail;
+  return entry;
 }

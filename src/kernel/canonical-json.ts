@@ -33,11 +33,16 @@ export function printCanonicalJson(value: Json): string {
       if (value === null) return "null";
       if (value instanceof JsonNumber) return printNumber(value);
       if (Array.isArray(value)) return `[${value.map(printCanonicalJson).join(",")}]`;
-      return `{${Object.keys(value)
-        .sort(compareCodePoints)
-        .map((key) => `${JSON.stringify(key)}:${printCanonicalJson((value as JsonObject)[key] as Json)}`)
-        .join(",")}}`;
+      return printObject(value as JsonObject);
   }
+}
+
+function printObject(value: JsonObject): string {
+  const keys = Object.keys(value);
+  if (keys.length > 1) keys.sort(compareCodePoints);
+  let text = "";
+  for (const key of keys) text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${printCanonicalJson(value[key] as Json)}`;
+  return `{${text}}`;
 }
 
 function printNumber(value: number | JsonNumber): string {

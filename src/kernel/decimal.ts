@@ -85,6 +85,7 @@ export function amountOfCount(count: number): bigint {
 
 /** Billionths, printed as a plain decimal. */
 export function printAmount(scaled: bigint): string {
+  if (scaled % AMOUNT_SCALE === 0n) return String(scaled / AMOUNT_SCALE);
   const negative = scaled < 0n;
   const text = String(negative ? -scaled : scaled).padStart(AMOUNT_PLACES + 1, "0");
   const fraction = text.slice(-AMOUNT_PLACES).replace(/0+$/, "");

@@ -4,16 +4,10 @@
  * What it accepts, every conforming parser reads alike; what it can't be sure of, it refuses.
  */
 import { createJsonObject, type Json, JsonNumber } from "./json.ts";
+import { NO_SPANS, SpanNode } from "./json-spans.ts";
 
 export const MAX_JSON_DEPTH = 128;
 export const MAX_JSON_NUMBER_CHARACTERS = 1024;
-
-/** Offsets (UTF-16) of one value in the text; `key` is where its member name begins, or the value itself in lists. */
-export interface JsonSpan {
-  readonly start: number;
-  readonly end: number;
-  readonly key: number;
-}
 
 export interface JsonFault {
   readonly message: string;
@@ -34,8 +28,8 @@ export interface StrictJsonOptions {
 
 export interface ParsedJson {
   readonly value: Json;
-  /** JSON Pointer → span, as deep as `spanDepth` asked. */
-  readonly spans: ReadonlyMap<string, JsonSpan>;
+  /** As deep as `spanDepth` asked. */
+  readonly spans: SpanNode;
 }
 
 class Fault extends Error {
@@ -47,7 +41,6 @@ class Fault extends Error {
   }
 }
 
-const NO_SPANS: ReadonlyMap<string, JsonSpan> = new Map();
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
 export function escapePointer(key: string): string {
@@ -59,7 +52,6 @@ class Reader {
   at = 0;
   readonly maxDepth: number;
   readonly spanDepth: number;
-  readonly spans: Map<string, JsonSpan> | undefined;
   readonly duplicates: JsonFault[] | undefined;
   readonly anyMagnitude: boolean;
 
@@ -67,7 +59,6 @@ class Reader {
     this.text = text;
     this.maxDepth = options.maxDepth ?? MAX_JSON_DEPTH;
     this.spanDepth = options.spanDepth ?? 0;
-    this.spans = this.spanDepth > 0 ? new Map() : undefined;
     this.duplicates = options.duplicates;
     this.anyMagnitude = options.anyMagnitude ?? false;
   }
@@ -81,11 +72,12 @@ class Reader {
     }
   }
 
-  readValue(depth: number, pointer: string): Json {
+  /** `pointer` is spelled only where duplicates are collected, `node` is there only where members are to be noted. */
+  readValue(depth: number, pointer: string, node: SpanNode | undefined): Json {
     const code = this.text.charCodeAt(this.at);
     if (code === 34) return this.readText();
-    if (code === 123) return this.readObject(depth, pointer);
-    if (code === 91) return this.readList(depth, pointer);
+    if (code === 123) return this.readObject(depth, pointer, node);
+    if (code === 91) return this.readList(depth, pointer, node);
     if (code === 116) return this.readWord("true", true);
     if (code === 102) return this.readWord("false", false);
     if (code === 110) return this.readWord("null", null);
@@ -153,8 +145,7 @@ class Reader {
       const code = text.charCodeAt(at);
       if (code === 34) {
         this.at = at + 1;
-        const plain = text.slice(start, at);
-        return plain;
+        return text.slice(start, at);
       }
       if (code === 92) return this.readEscapedText(start, at);
       if (code < 32 || Number.isNaN(code)) {
@@ -189,9 +180,10 @@ class Reader {
     return value;
   }
 
-  readList(depth: number, pointer: string): Json[] {
+  readList(depth: number, pointer: string, node: SpanNode | undefined): Json[] {
     if (depth >= this.maxDepth) throw new Fault("the nesting is too deep", this.at);
-    const tracked = depth < this.spanDepth;
+    if (node) node.isList = true;
+    const isDeeper = depth + 1 < this.spanDepth;
     this.at++;
     this.skipSpace();
     const list: Json[] = [];
@@ -200,10 +192,13 @@ class Reader {
       return list;
     }
     for (;;) {
-      const start = this.at;
-      const path = tracked ? `${pointer}/${list.length}` : "";
-      list.push(this.readValue(depth + 1, path));
-      if (tracked) this.spans?.set(path, { start, end: this.at, key: start });
+      const path = this.duplicates ? `${pointer}/${list.length}` : "";
+      const child = node && new SpanNode("", this.at, this.at);
+      list.push(this.readValue(depth + 1, path, isDeeper ? child : undefined));
+      if (child) {
+        child.end = this.at;
+        node.add(child);
+      }
       this.skipSpace();
       const code = this.text.charCodeAt(this.at);
       this.at++;
@@ -213,9 +208,14 @@ class Reader {
     }
   }
 
-  readObject(depth: number, pointer: string): Json {
+  /**
+   * Members are taken as they come and counted: where one name stood twice, fewer are left than came, and the object is read
+   * again to say where. To ask for every single name would cost a third of the reading.
+   */
+  readObject(depth: number, pointer: string, node: SpanNode | undefined, isWatched = this.duplicates !== undefined): Json {
     if (depth >= this.maxDepth) throw new Fault("the nesting is too deep", this.at);
-    const tracked = depth < this.spanDepth;
+    const isDeeper = depth + 1 < this.spanDepth;
+    const start = this.at;
     this.at++;
     this.skipSpace();
     const object = createJsonObject();
@@ -223,33 +223,42 @@ class Reader {
       this.at++;
       return object;
     }
-    for (;;) {
+    for (let members = 1; ; members++) {
       if (this.text.charCodeAt(this.at) !== 34) throw new Fault("a key in quotes is expected here", this.at);
       const keyStart = this.at;
       const key = this.readText();
-      const path = tracked || this.duplicates ? `${pointer}/${escapePointer(key)}` : "";
-      const twice = key in object;
-      if (twice) {
-        if (!this.duplicates) throw new Fault("a key stands twice in one object", keyStart);
-        this.duplicates.push({ message: `the key \`${key}\` stands twice`, offset: keyStart, pointer: path });
-      }
+      const path = this.duplicates ? `${pointer}/${escapePointer(key)}` : "";
+      const twice = isWatched && key in object;
+      if (twice) this.tellTwice(key, keyStart, path);
       this.skipSpace();
       if (this.text.charCodeAt(this.at) !== 58) throw new Fault("a colon is expected here", this.at);
       this.at++;
       this.skipSpace();
-      const start = this.at;
-      const value = this.readValue(depth + 1, path);
+      const child = node && new SpanNode(key, keyStart, this.at);
+      const value = this.readValue(depth + 1, path, isDeeper ? child : undefined);
       if (!twice) {
         object[key] = value;
-        if (tracked) this.spans?.set(path, { start, end: this.at, key: keyStart });
+        if (child) {
+          child.end = this.at;
+          node.add(child);
+        }
       }
       this.skipSpace();
       const code = this.text.charCodeAt(this.at);
       this.at++;
-      if (code === 125) return object;
+      if (code === 125) {
+        if (isWatched || Object.keys(object).length === members) return object;
+        this.at = start;
+        return this.readObject(depth, pointer, undefined, true);
+      }
       if (code !== 44) throw new Fault("a comma or a closing brace is expected here", this.at - 1);
       this.skipSpace();
     }
+  }
+
+  tellTwice(key: string, offset: number, pointer: string): void {
+    if (!this.duplicates) throw new Fault("a key stands twice in one object", offset);
+    this.duplicates.push({ message: `the key \`${key}\` stands twice`, offset, pointer });
   }
 }
 
@@ -261,13 +270,12 @@ export function parseStrictJson(text: string, options: StrictJsonOptions = {}): 
   const reader = new Reader(text, options);
   try {
     reader.skipSpace();
-    const start = reader.at;
-    const value = reader.readValue(0, "");
-    const end = reader.at;
+    const root = reader.spanDepth > 0 ? new SpanNode("", reader.at, reader.at) : undefined;
+    const value = reader.readValue(0, "", root);
+    if (root) root.end = reader.at;
     reader.skipSpace();
     if (reader.at < text.length) throw new Fault("something follows the value", reader.at);
-    reader.spans?.set("", { start, end, key: start });
-    return { value, spans: reader.spans ?? NO_SPANS };
+    return { value, spans: root ?? NO_SPANS };
   } catch (error) {
     if (error instanceof Fault) return { message: error.message, offset: error.offset, pointer: error.pointer };
     throw error;

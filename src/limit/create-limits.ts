@@ -45,6 +45,18 @@ class StoredLimits implements Limits {
     }
   }
 
+  takeNow(batch: Batch, charges: readonly Charge[], parties: Parties, nowMs: number): TakeAnswer | undefined {
+    if (charges.length === 0) return { ok: true, reservation: undefined };
+    try {
+      this.#enter(batch);
+      return this.#ledger.takeNow(charges, parties, nowMs);
+    } catch (error) {
+      throw this.#spoil(batch, error);
+    } finally {
+      this.#saveLater(batch);
+    }
+  }
+
   async peek(source: Readable, charges: readonly Charge[], parties: Parties, nowMs: number): Promise<PeekAnswer> {
     if (charges.length === 0) return { ok: true };
     if (!isBatch(source)) return new Ledger(this.#clock, this.#calendars).peek(new CounterReader(source), charges, parties, nowMs);
@@ -59,6 +71,11 @@ class StoredLimits implements Limits {
     } finally {
       this.#saveLater(batch);
     }
+  }
+
+  settleNow(batch: Batch, reservation: Reservation, outcome: Outcome): boolean | undefined {
+    this.#enter(batch);
+    return this.#ledger.settleNow(reservation, outcome, (undo) => batch.afterRollback(undo));
   }
 
   nameTaken(charges: readonly Charge[], parties: Parties): readonly string[] {

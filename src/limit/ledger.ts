@@ -50,6 +50,26 @@ interface Ask {
   session: Counter | undefined;
 }
 
+/** One that was taken here knows by itself whether it was settled: a set of them all would cost more than the settling. */
+class OwnReservation implements Reservation {
+  readonly id: string;
+  readonly parts: readonly ReservedPart[];
+  #isSettled = false;
+
+  constructor(id: string, parts: readonly ReservedPart[]) {
+    this.id = id;
+    this.parts = parts;
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  set isSettled(is: boolean) {
+    this.#isSettled = is;
+  }
+}
+
 /** Presences have no buckets; their window is never asked. */
 const NO_WINDOW: Window = new SlidingWindow(1);
 
@@ -62,6 +82,7 @@ export class Ledger {
   readonly #calendars: Calendars;
   readonly #names = new CountNames();
   readonly #windows = new WeakMap<LimitSpec, Window>();
+  /** Of those that came back from elsewhere. */
   readonly #settled = new WeakSet<Reservation>();
 
   constructor(clock: Clock | undefined, calendars: Calendars) {
@@ -98,13 +119,22 @@ export class Ledger {
   }
 
   async take(shelf: Shelf, charges: readonly Charge[], parties: Parties, nowMs: number): Promise<TakeAnswer> {
-    const asks = this.#refresh(await this.#gather(shelf, charges, parties, nowMs));
+    return this.#takeAll(charges, this.#refresh(await this.#gather(shelf, charges, parties, nowMs)), nowMs);
+  }
+
+  /** As `take`, where every count is in memory; undefined: one is not, and nothing was taken. */
+  takeNow(charges: readonly Charge[], parties: Parties, nowMs: number): TakeAnswer | undefined {
+    const asks = this.#gatherKept(charges, parties);
+    return asks && this.#takeAll(charges, asks, nowMs);
+  }
+
+  #takeAll(charges: readonly Charge[], asks: readonly Ask[], nowMs: number): TakeAnswer {
     const refusal = this.#judge(charges, asks, nowMs);
     if (refusal) return refusal;
     const parts: ReservedPart[] = [];
     for (const { counter, charge, session } of asks) {
       // Under two limits with one count a call is charged once.
-      if (parts.some((part) => part.key === counter.key)) continue;
+      if (holdsCount(parts, counter.key)) continue;
       const { amount, limit } = charge;
       const { expiresMs } = counter;
       const index = counter.charge(counter.seenMs, amount);
@@ -116,13 +146,12 @@ export class Ledger {
       }
       parts.push({ limit, key: counter.key, family: counter.family, index, amount });
     }
-    return { ok: true, reservation: parts.length === 0 ? undefined : { id: createId(nowMs), parts } };
+    return { ok: true, reservation: parts.length === 0 ? undefined : new OwnReservation(createId(nowMs), parts) };
   }
 
   async settle(shelf: Shelf, reservation: Reservation, outcome: Outcome, onUndo: (undo: () => void) => void): Promise<boolean> {
-    if (this.#settled.has(reservation)) return false;
-    this.#settled.add(reservation);
-    onUndo(() => this.#settled.delete(reservation));
+    if (this.#isSettled(reservation)) return false;
+    this.#markSettled(reservation, onUndo);
     const parts = reservation.parts.filter((part) => isRefunded(part.limit.counts, outcome));
     if (parts.length === 0) return false;
     const owed: { counter: Counter; part: ReservedPart }[] = [];
@@ -140,6 +169,30 @@ export class Ledger {
       refunded = true;
     }
     return refunded;
+  }
+
+  /** As `settle`, where nothing is to be given back; undefined: something is, and nothing was settled. */
+  settleNow(reservation: Reservation, outcome: Outcome, onUndo: (undo: () => void) => void): boolean | undefined {
+    if (this.#isSettled(reservation)) return false;
+    for (const part of reservation.parts) if (isRefunded(part.limit.counts, outcome)) return undefined;
+    this.#markSettled(reservation, onUndo);
+    return false;
+  }
+
+  #isSettled(reservation: Reservation): boolean {
+    return reservation instanceof OwnReservation ? reservation.isSettled : this.#settled.has(reservation);
+  }
+
+  #markSettled(reservation: Reservation, onUndo: (undo: () => void) => void): void {
+    if (reservation instanceof OwnReservation) {
+      reservation.isSettled = true;
+      onUndo(() => {
+        reservation.isSettled = false;
+      });
+      return;
+    }
+    this.#settled.add(reservation);
+    onUndo(() => this.#settled.delete(reservation));
   }
 
   /** Names of all that `take` of these charges may read or change: the counts, and the sets that bound their number. */
@@ -179,6 +232,25 @@ export class Ledger {
           this.counters.get(name) ??
           (await this.#load(shelf, new Counter(name, NO_WINDOW, family, MAX_LIVE_SESSIONS)));
         if (!session.kept) await this.#countFamily(shelf, session, nowMs);
+      }
+      asks.push({ charge, counter, session });
+    }
+    return asks;
+  }
+
+  /** The same without looking anything up; undefined where a count is not in memory. */
+  #gatherKept(charges: readonly Charge[], parties: Parties): Ask[] | undefined {
+    const asks: Ask[] = [];
+    for (const charge of charges) {
+      const { limit, amount, per } = charge;
+      if (isImpossible(charge) || amount === 0n) continue;
+      const count = this.#names.nameCount(limit, parties);
+      const counter = this.counters.get(per === undefined ? count : nameValue(count, per));
+      if (!counter?.kept) return undefined;
+      let session: Counter | undefined;
+      if (limit.scope === "session" && parties.session !== undefined) {
+        session = this.counters.get(nameValue(nameSessions(parties), parties.session));
+        if (!session?.kept) return undefined;
       }
       asks.push({ charge, counter, session });
     }
@@ -251,12 +323,22 @@ export class Ledger {
       const atMs = counter.advance(nowMs);
       const { max } = charge.limit;
       if (counter.total + amount > max) seeFull(charge, counter.fitTime(amount, max) - atMs);
-      for (const member of [counter, session]) {
-        const family = member && !member.kept && member.family !== undefined ? this.families.get(member.family) : undefined;
-        if (member && family && family.count >= member.bound) seeFull(charge, Math.max(1, family.firstExpiryMs - atMs));
-      }
+      if (this.#isFamilyFull(counter)) seeFull(charge, this.#waitForFamily(counter, atMs));
+      if (session && this.#isFamilyFull(session)) seeFull(charge, this.#waitForFamily(session, atMs));
     }
     return first && { ok: false, charge: first, retryAfterMs: longest };
+  }
+
+  /** Whether a new member finds no place among those that are bounded with it. */
+  #isFamilyFull(member: Counter): boolean {
+    if (member.kept || member.family === undefined) return false;
+    const family = this.families.get(member.family);
+    return family !== undefined && family.count >= member.bound;
+  }
+
+  #waitForFamily(member: Counter, atMs: number): number {
+    const family = member.family === undefined ? undefined : this.families.get(member.family);
+    return Math.max(1, (family?.firstExpiryMs ?? 0) - atMs);
   }
 
   /** Remembers a change; `beforeMs` is when the count would have expired without it. */
@@ -279,6 +361,11 @@ export class Ledger {
 /** Names of all that `settle` of a reservation may read or change. */
 export function nameSettled({ parts }: Reservation): string[] {
   return parts.flatMap(({ key, family }) => (family === undefined ? [key] : [key, family]));
+}
+
+function holdsCount(parts: readonly ReservedPart[], key: string): boolean {
+  for (const part of parts) if (part.key === key) return true;
+  return false;
 }
 
 /** Whether no amount of waiting admits this charge. */

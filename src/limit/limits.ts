@@ -71,10 +71,14 @@ export interface Limits {
   findObstacle?(): string | undefined;
   /** Takes all or none. `reservation` is undefined where nothing was to be taken. */
   take(batch: Batch, charges: readonly Charge[], parties: Parties, nowMs: number, hold?: Hold): Promise<TakeAnswer>;
+  /** As `take`, without waiting; undefined: something has to be looked up first, and nothing was taken. */
+  takeNow?(batch: Batch, charges: readonly Charge[], parties: Parties, nowMs: number): TakeAnswer | undefined;
   /** Answers as `take` would, and takes nothing. Outside of a group it reads what is committed. */
   peek(source: Readable, charges: readonly Charge[], parties: Parties, nowMs: number, hold?: Hold): Promise<PeekAnswer>;
   /** Gives back what the outcome says, once; true where something was given back. */
   settle(batch: Batch, reservation: Reservation, outcome: Outcome): Promise<boolean>;
+  /** As `settle`, without waiting; undefined: something has to be looked up first, and nothing was settled. */
+  settleNow?(batch: Batch, reservation: Reservation, outcome: Outcome): boolean | undefined;
   /** The locks that a shared group needs to `take` or `peek`; none where the counts are not the store's. */
   nameTaken(charges: readonly Charge[], parties: Parties): readonly string[];
   /** The locks that a shared group needs to `settle`. */

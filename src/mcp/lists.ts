@@ -6,7 +6,8 @@
 import { hash } from "node:crypto";
 import { printCanonicalJson } from "../kernel/canonical-json.ts";
 import { isJsonList, isJsonObject, type Json, type JsonObject, printJson } from "../kernel/json.ts";
-import { escapePointer, isJsonFault, type JsonFault, type JsonSpan, parseStrictJson } from "../kernel/strict-json.ts";
+import type { JsonSpan, SpanNode } from "../kernel/json-spans.ts";
+import { escapePointer, isJsonFault, type JsonFault, parseStrictJson } from "../kernel/strict-json.ts";
 import type { ResultAnswer } from "./answer.ts";
 import { createKeyTable, isVariant, RESULT_KEYS } from "./fold.ts";
 import { flagName, type NameFlag } from "./names.ts";
@@ -67,7 +68,7 @@ export interface ListPage {
   /** The result object, its text and the spans of its members, items and their members. */
   readonly result: JsonObject;
   readonly text: string;
-  readonly spans: ReadonlyMap<string, JsonSpan>;
+  readonly spans: SpanNode;
 }
 
 export interface InvalidPage {
@@ -105,12 +106,7 @@ export function parseListPage(text: string, kind: ListKind): ListPage | InvalidP
 }
 
 /** Places of the items that hold a duplicate key; undefined where one stands outside of every item. */
-function findBroken(
-  duplicates: readonly JsonFault[],
-  kind: ListKind,
-  count: number,
-  spans: ReadonlyMap<string, JsonSpan>,
-): ReadonlySet<number> | undefined {
+function findBroken(duplicates: readonly JsonFault[], kind: ListKind, count: number, spans: SpanNode): ReadonlySet<number> | undefined {
   const broken = new Set<number>();
   for (const { offset } of duplicates) {
     let low = 0;
@@ -127,13 +123,7 @@ function findBroken(
   return broken;
 }
 
-function readItems(
-  list: readonly Json[],
-  kind: ListKind,
-  text: string,
-  spans: ReadonlyMap<string, JsonSpan>,
-  broken: ReadonlySet<number>,
-): ListItem[] {
+function readItems(list: readonly Json[], kind: ListKind, text: string, spans: SpanNode, broken: ReadonlySet<number>): ListItem[] {
   const identifier = IDENTIFIERS[kind];
   const keys = list.map((value) => {
     const key = isJsonObject(value) ? value[identifier] : undefined;

@@ -5,7 +5,8 @@
  */
 import { isUtf8 } from "node:buffer";
 import { createJsonObject, isJsonObject, type Json, type JsonObject, printJson } from "../kernel/json.ts";
-import { escapePointer, isJsonFault, type JsonSpan, parseStrictJson } from "../kernel/strict-json.ts";
+import { SpanNode } from "../kernel/json-spans.ts";
+import { isJsonFault, parseStrictJson } from "../kernel/strict-json.ts";
 import { ENVELOPE_KEYS, FILTER_KEYS, isVariant, type KeyTable, META_KEYS, PARAM_KEYS, REFERENCE_KEYS } from "./fold.ts";
 import { ERROR_CODES, type Refusal, refuse } from "./refusal.ts";
 import { type MessageId, readId } from "./request-id.ts";
@@ -21,7 +22,7 @@ export interface MessageLimits {
 /** The text a message was read from, and where its members and those of its `params` stand. */
 export interface Source {
   readonly text: string;
-  readonly spans: ReadonlyMap<string, JsonSpan>;
+  readonly spans: SpanNode;
 }
 
 export interface Request {
@@ -121,7 +122,7 @@ function readEnvelope(value: JsonObject, source: Source): Message | Refusal {
   if (hasVariant(value, ENVELOPE_KEYS)) return refuseRequest("a key is not spelled as the protocol spells it", "key_variant");
   const { id: idValue, method, params } = value;
   const hasId = idValue !== undefined;
-  const span = hasId ? (source.spans.get("/id") as JsonSpan) : undefined;
+  const span = hasId ? source.spans.member("id") : undefined;
   const id = span ? readId(idValue, source.text.slice(span.start, span.end)) : undefined;
   if (value["jsonrpc"] !== "2.0") return refuseRequest('`jsonrpc` must be "2.0"', "jsonrpc", id);
   if (hasId && !id) return refuseRequest("`id` must be a text or an integer", "id");
@@ -158,19 +159,21 @@ function readResponse(value: JsonObject, id: MessageId | undefined, source: Sour
  */
 export function withParam(request: Request, key: string, value: Json | undefined): Request {
   const { source } = request;
-  const pointer = `/params/${escapePointer(key)}`;
+  const { text } = source;
   const params = Object.assign(createJsonObject(), request.params);
-  const spans = new Map(source.spans);
+  const inParams = source.spans.member("params")?.without(key) ?? new SpanNode("params", text.length, text.length);
+  const spans = source.spans.without("params");
+  spans.add(inParams);
   if (value === undefined) {
     delete params[key];
-    spans.delete(pointer);
-    return { ...request, params, source: { text: source.text, spans } };
+    return { ...request, params, source: { text, spans } };
   }
   const raw = printJson(value);
-  const start = source.text.length;
+  const span = new SpanNode(key, text.length, text.length);
+  span.end = span.start + raw.length;
+  inParams.add(span);
   params[key] = value;
-  spans.set(pointer, { start, end: start + raw.length, key: start });
-  return { ...request, params, source: { text: source.text + raw, spans } };
+  return { ...request, params, source: { text: text + raw, spans } };
 }
 
 /** The raw text of a member, by JSON Pointer (`/params/arguments`); undefined where it is absent. */

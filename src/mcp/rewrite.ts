@@ -4,7 +4,6 @@
  */
 import { assert } from "../kernel/assert.ts";
 import { type Json, type JsonObject, printJson } from "../kernel/json.ts";
-import { escapePointer } from "../kernel/strict-json.ts";
 import type { Message, Notification, Request, Source } from "./message.ts";
 import { META, type MetaRewrite, printForwardedMeta, printRelayedMeta, readMeta } from "./meta.ts";
 import type { MessageId } from "./request-id.ts";
@@ -39,7 +38,7 @@ function isHeld(key: string): key is HeldMember {
 }
 
 function sliceMember(source: Source, key: string): string {
-  const span = source.spans.get(`/params/${escapePointer(key)}`);
+  const span = source.spans.member("params")?.member(key);
   assert(span, "a member of params has a span");
   return source.text.slice(span.start, span.end);
 }
@@ -96,7 +95,7 @@ export function printInputRequest(request: Request, omit: readonly string[] = []
 /** A client's answer to a server's request: the server's own id, the slice of `result` or `error`. */
 export function writeRelayedResponse(response: Extract<Message, { kind: "response" }>, id: MessageId): Buffer {
   const member = response.result === undefined ? "error" : "result";
-  const span = response.source.spans.get(`/${member}`);
+  const span = response.source.spans.member(member);
   assert(span, "an answer has a result or an error");
   const raw = response.source.text.slice(span.start, span.end);
   return Buffer.from(`{"jsonrpc":"2.0","id":${id.raw},"${member}":${raw}}`, "utf8");

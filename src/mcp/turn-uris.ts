@@ -3,7 +3,8 @@
  * into other words. Only the texts of those URIs change; every other byte is a slice of what came.
  */
 import { isJsonList, isJsonObject, type Json } from "../kernel/json.ts";
-import { isJsonFault, type JsonSpan, parseStrictJson } from "../kernel/strict-json.ts";
+import type { JsonSpan, SpanNode } from "../kernel/json-spans.ts";
+import { isJsonFault, parseStrictJson } from "../kernel/strict-json.ts";
 import { skimAnswer } from "./answer.ts";
 import { writeEditedResult } from "./relay.ts";
 
@@ -50,7 +51,7 @@ function findUris(method: string, value: Json): string[] {
 }
 
 /** The text with the texts at those places turned; the places are in the order in which they stand. */
-function spliceUris(text: string, spans: ReadonlyMap<string, JsonSpan>, pointers: readonly string[], turn: TurnUri): string {
+function spliceUris(text: string, spans: SpanNode, pointers: readonly string[], turn: TurnUri): string {
   const places = pointers.map((pointer) => spans.get(pointer) as JsonSpan).sort((a, b) => a.start - b.start);
   let written = "";
   let at = 0;

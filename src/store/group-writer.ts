@@ -17,7 +17,7 @@ export const BUSY_SLICE_MS = 40;
 const BUSY_PAUSE_MS = 10;
 
 interface Job {
-  readonly work: (batch: Batch) => Promise<unknown>;
+  readonly work: (batch: Batch) => unknown;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
   outcome: unknown;
@@ -53,7 +53,7 @@ export class GroupWriter {
     return this.#queue.length;
   }
 
-  write<T>(work: (batch: Batch) => Promise<T>): Promise<T> {
+  write<T>(work: (batch: Batch) => T | Promise<T>): Promise<T> {
     if (this.#closed) return refuse("The database is closed.");
     if (this.#queue.length >= MAX_WAITING_WRITES) return refuse("Too many writes wait for the database.");
     return new Promise<T>((resolve, reject) => {
@@ -105,7 +105,8 @@ export class GroupWriter {
       this.#look();
       for (const job of jobs) {
         current = job;
-        job.outcome = await job.work(batch);
+        const outcome = job.work(batch);
+        job.outcome = outcome instanceof Promise ? await outcome : outcome;
         if (batch.ended) return;
       }
       current = undefined;

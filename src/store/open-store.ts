@@ -61,7 +61,7 @@ class SqliteStore implements Store {
   get committed(): { readonly groups: number; readonly writes: number } {
     return this.#writer.committed;
   }
-  write<T>(job: (batch: Batch) => Promise<T>): Promise<T> {
+  write<T>(job: (batch: Batch) => T | Promise<T>): Promise<T> {
     return this.#writer.write(job);
   }
   readEpoch(): number {

@@ -84,7 +84,7 @@ export interface Store {
    * gets that back, and everyone else in its group `storage_unavailable`. So a job answers what is expected (a name that
    * is taken, a limit that is full) with a value.
    */
-  write<T>(job: (batch: Batch) => Promise<T>, terms?: WriteTerms): Promise<T>;
+  write<T>(job: (batch: Batch) => T | Promise<T>, terms?: WriteTerms): Promise<T>;
   /** Whether processes share the database that can't hear of each other but by asking it: terms are worth their while. */
   readonly isShared?: boolean | undefined;
   /** Reads what is committed, one statement at a time; several that must agree, and long lists, go by pages or `write`. */

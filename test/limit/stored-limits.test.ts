@@ -248,3 +248,54 @@ test("counts that count no more are let go of, live ones are not", async () => {
   for (let count = 0; count < 3; count++) expect((await take([long], parties, laterMs)).ok).toBe(true);
   expect((await take([long], parties, laterMs)).ok).toBe(false);
 });
+
+test("what is in memory is taken at once, exactly as with a wait, and never where something is unknown", async () => {
+  const first = await openLimits();
+  const charges = [chargeOf(limitOf({ max: 3 })), chargeOf(limitOf({ key: "each", max: 5, scope: "session" }))];
+  const here = partiesOf({ session: "s1" });
+  const takeNow = (by: Limits): Promise<unknown> => first.store.write((batch) => by.takeNow?.(batch, charges, here, START));
+  expect(await takeNow(first.limits)).toBeUndefined();
+  expect(await first.store.write((batch) => first.limits.take(batch, charges, here, START))).toMatchObject({ ok: true });
+  expect(await takeNow(first.limits)).toMatchObject({ ok: true, reservation: { parts: [{}, {}] } });
+  // One that has just started knows of nothing, and counts what the other has taken.
+  const other = await openLimits();
+  expect(await other.store.write((batch) => other.limits.takeNow?.(batch, charges, here, START))).toBeUndefined();
+  expect(await other.store.write((batch) => other.limits.take(batch, charges, here, START))).toMatchObject({ ok: true });
+  // Somebody else has written since: what is remembered holds no longer.
+  expect(await takeNow(first.limits)).toBeUndefined();
+  expect(await first.store.write((batch) => first.limits.take(batch, charges, here, START))).toMatchObject({ ok: false });
+  expect(await takeNow(first.limits)).toMatchObject({ ok: false, charge: charges[0] });
+});
+
+test("what is taken at once is gone with its group", async () => {
+  const { store, limits, take } = await openLimits();
+  const charge = chargeOf(limitOf({ max: 2 }));
+  await take([charge], parties, START);
+  const failing = store.write((batch) => {
+    expect(limits.takeNow?.(batch, [charge], parties, START)?.ok).toBe(true);
+    throw new Error("undone");
+  });
+  await expect(failing).rejects.toThrow("undone");
+  expect((await take([charge], parties, START)).ok).toBe(true);
+  expect((await take([charge], parties, START)).ok).toBe(false);
+});
+
+test("settled at once is settled for good, unless its group is undone or something is to be given back", async () => {
+  const { store, limits, take, settle } = await openLimits();
+  const charge = chargeOf(limitOf({ max: 1, counts: "successes" }));
+  const taken = await take([charge], parties, START);
+  const reservation = (taken as { reservation: Reservation }).reservation;
+  const settleNow = (outcome: "ok" | "tool_error", fails = false): Promise<boolean | undefined> =>
+    store.write((batch) => {
+      const settled = limits.settleNow?.(batch, reservation, outcome);
+      if (fails) throw new Error("undone");
+      return settled;
+    });
+  // Something is to be given back, and nothing was.
+  expect(await settleNow("tool_error")).toBeUndefined();
+  expect((await take([charge], parties, START)).ok).toBe(false);
+  await expect(settleNow("ok", true)).rejects.toThrow("undone");
+  expect(await settleNow("ok")).toBe(false);
+  expect(await settle(reservation, "tool_error")).toBe(false);
+  expect((await take([charge], parties, START)).ok).toBe(false);
+});

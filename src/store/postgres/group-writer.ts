@@ -19,7 +19,7 @@ export const GROUP_DEADLINE_MS = 6_000;
 export const MAX_GROUP_LOCKS = 512;
 
 interface Job {
-  readonly work: (batch: Batch) => Promise<unknown>;
+  readonly work: (batch: Batch) => unknown;
   readonly terms: WriteTerms | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -61,7 +61,7 @@ export class GroupWriter {
     return ++this.#epoch;
   }
 
-  write<T>(work: (batch: Batch) => Promise<T>, terms: WriteTerms | undefined): Promise<T> {
+  write<T>(work: (batch: Batch) => T | Promise<T>, terms: WriteTerms | undefined): Promise<T> {
     if (this.#closed) return Promise.reject(refusal("The database is closed."));
     if (this.#queue.length >= MAX_WAITING_WRITES) return Promise.reject(refusal("Too many writes wait for the database."));
     return new Promise<T>((resolve, reject) => {

@@ -55,7 +55,7 @@ class PostgresStore implements Store {
   get committed(): { readonly groups: number; readonly writes: number } {
     return this.#writer.committed;
   }
-  write<T>(job: (batch: Batch) => Promise<T>, terms?: WriteTerms): Promise<T> {
+  write<T>(job: (batch: Batch) => T | Promise<T>, terms?: WriteTerms): Promise<T> {
     return this.#writer.write(job, terms);
   }
   readEpoch(): number {
