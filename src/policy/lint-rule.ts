@@ -1,9 +1,10 @@
 /** Warnings about one rule: conditions that are likely to be open, and those that believe what the other side says. */
-import { isJsonObject, type Json, readMember } from "../kernel/json.ts";
+import { isJsonList, isJsonObject, type Json, readMember } from "../kernel/json.ts";
 import { oppositeOf } from "./comparison.ts";
 import { type Comparison, type Condition, isAnyOf, isComparison, type Rule } from "./document.ts";
 import { listWrappers } from "./operators/shell-commands.ts";
 import { EVERY, isPath, type Path, type PathRoot, parsePath } from "./path.ts";
+import { isPublicMailDomain } from "./public-mail-domains.ts";
 import type { Warn } from "./warning.ts";
 
 export interface SchemaOfTool {
@@ -45,6 +46,7 @@ function lintRequirement(condition: Comparison, path: Path, pointer: string, not
   if (op === "regex" && nots % 2 === 0 && typeof value === "string" && !isAnchored(value)) {
     warn("unanchored_regex", `${pointer}/value`, "The pattern is found anywhere in the text: anchor the whole of it with `^…$`.");
   }
+  if (op === "email_domain_in" && nots % 2 === 0) lintMailDomains(value, pointer, warn);
   if (CLAIMED.has(path.root)) {
     warn("claimed_by_other_side", `${pointer}/path`, `\`${condition.path}\` is what the other side says of itself.`);
   }
@@ -68,6 +70,13 @@ function lintWrappers(value: Json, pointer: string, warn: Warn): void {
   if (wrappers.length === 0) return;
   const named = wrappers.map((wrapper) => `\`${wrapper}\``).join(", ");
   warn("wrapper_command", `${pointer}/value`, `These run other commands, which are not looked at: ${named}.`);
+}
+
+function lintMailDomains(value: Json, pointer: string, warn: Warn): void {
+  const open = isJsonList(value) ? value.filter((entry) => typeof entry === "string" && isPublicMailDomain(entry)) : [];
+  if (open.length === 0) return;
+  const named = open.map((entry) => `\`${String(entry)}\``).join(", ");
+  warn("public_mail_domain", `${pointer}/value`, `Anybody can have an address there: ${named}. List whole addresses with \`in\`.`);
 }
 
 /** Whether a pattern is bound to both ends of the text: no branch of it, and no flag, undoes that. */
