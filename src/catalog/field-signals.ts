@@ -63,7 +63,7 @@ export function listFieldSignals(field: Field, tool: SendingTool): readonly Sign
   if (isFree && (format === "uri" || format === "url" || URLS.has(joined) || endsIn(field, "url", "uri", "urls", "endpoint")))
     signals.push("arbitrary_url");
   if (isFree && (MARKUP.has(joined) || (joined === "content" && /\bhtml\b/.test(said)))) signals.push("raw_markup");
-  if (isFree && isRecipient(field, tool)) signals.push("recipient_param");
+  if (isFree && isRecipient(field, said, tool)) signals.push("recipient_param");
   if (!types.has("boolean") && AMOUNTS.has(joined) && (/amount|price|budget|fee/.test(joined) || MONEY_NEAR.test(said)))
     signals.push("money_amount");
   if (CONTEXTS.has(joined)) signals.push("context_param");

@@ -29,7 +29,7 @@ const PRIVATE =
   appointment appointments meeting meetings note notes document documents file files attachment attachments customer customers user users
   employee employees patient patients member members passenger passengers person people profile profiles account accounts transaction
   transactions invoice invoices payment payments balance payroll salary salaries payslip payslips credential credentials secret secrets password
-  passwords passport memory memories clipboard screenshot reservation reservations booking bookings order orders ticket tickets`);
+  passwords passport memory memories clipboard screenshot reservation reservations booking bookings order orders`);
 const STRANGE =
   list(`email emails mail mails inbox inboxes mailbox message messages conversation conversations chat chats dm dms thread threads comment comments
   review reviews issue issues ticket tickets post posts tweet tweets feed feeds news article articles webpage webpages website websites web
@@ -44,15 +44,20 @@ const HOLDERS = list(
   `list lists content contents text body details detail info information data history set all collection page pages number`,
 );
 const LEADING_OUT = list(
-  "by for from in on to at with that which via using within under between where based matching given , . ; : ( ) ! ?",
+  "whether if by for from in on to at with that which via using within under between where based matching given , . ; : ( ) ! ?",
 );
 const MAX_PHRASE = 12;
+/** What is looked at and judged or turned over is not brought back. */
+const JUDGING =
+  list(`check validate verify calculate compute convert format encode decode encrypt decrypt hash lint compare count estimate detect diff beautify
+  prettify tokenize test ping wait await translate simulate preview score rate`);
 /** Fetching from these is fetching what anybody wrote. */
 const ADDRESSES = list("url urls uri website webpage pageurl siteurl link");
 
 export function findContent({ nameWords, clauseWords, fields, verbs }: ContentQuestion): readonly ContentSeen[] {
   const found: ContentSeen[] = [];
   const seen = verbs?.seen ?? [];
+  if (JUDGING.has(seen[0]?.verb?.word ?? "")) return found;
   const see = (from: "name" | "clause", words: readonly Word[]): void => {
     for (const head of listHeads(words)) {
       const pair = head.before === undefined ? "" : `${head.before.text}-${head.word.text}`;
@@ -61,7 +66,8 @@ export function findContent({ nameWords, clauseWords, fields, verbs }: ContentQu
     }
   };
   see("name", objectOf(nameWords, seen.find(({ from }) => from === "name")?.word));
-  see("clause", objectOf(clauseWords, seen.find(({ from }) => from === "description")?.word));
+  const stated = seen.find(({ from }) => from === "description");
+  if (stated) see("clause", objectOf(clauseWords, stated.word));
   if (found.some(({ signal }) => signal === "returns_untrusted_content")) return found;
   const place = fields.find(({ joined, types }) => ADDRESSES.has(joined) && !types.has("boolean") && !types.has("object"));
   if (place) found.push({ signal: "returns_untrusted_content", argument: place });
@@ -102,10 +108,10 @@ function listHeads(words: readonly Word[]): readonly Head[] {
       part.push(word);
       continue;
     }
-    const head = takeHead();
     // "A list of users": what is held counts. "A draft of …": the draft does.
-    if (isOf && head && !HOLDERS.has(head.word.text)) break;
-    if (isJoin && head) heads.push(head);
+    if (isOf && !HOLDERS.has(part.at(-1)?.text ?? "")) break;
+    const head = isJoin ? takeHead() : undefined;
+    if (head) heads.push(head);
     part = [];
   }
   const last = takeHead();

@@ -3,7 +3,6 @@
  * person is a recipient only where the tool sends, or where what is said of the argument says that something is sent there.
  */
 import type { Field } from "./fields.ts";
-import { foldText } from "./fold-words.ts";
 
 const list = (words: string): ReadonlySet<string> => new Set(words.split(/\s+/));
 
@@ -37,33 +36,34 @@ const OTHER_ENDS =
   /\b(?:dates?|times?|units?|currenc(?:y|ies)|languages?|formats?|versions?|lines?|index|positions?|columns?|rows?|range|states?|status)\b/;
 
 export interface SendingTool {
-  /** The verbs that its name and its first words lead with. */
-  readonly verbs: readonly string[];
-  /** Its description, folded. */
-  readonly said: string;
+  /** Its verbs, or its description, say that it brings something to others. */
+  readonly sends: boolean;
+  /** What it does is done to a person, who is named as one. */
+  readonly reaches: boolean;
 }
 
-export function isRecipient(field: Field, tool: SendingTool): boolean {
-  const { joined, words, format } = field;
-  const said = foldText(field.description);
-  if (SENDERS.has(words[0]?.text ?? "") && words.length > 1) return false;
+/** `verbs` are those that the tool leads with, `said` is its description, folded. */
+export function readSending(verbs: readonly string[], said: string): SendingTool {
+  return { sends: verbs.some((verb) => SENDING.has(verb)) || TOOL_SENDS.test(said), reaches: verbs.some((verb) => REACHING.has(verb)) };
+}
+
+/** `said` is the argument's description, folded. */
+export function isRecipient({ joined, words, format }: Field, said: string, { sends, reaches }: SendingTool): boolean {
+  if (words.length > 1 && SENDERS.has(words[0]?.text ?? "")) return false;
   if (joined === "to" && OTHER_ENDS.test(said) && !SAYS_SENT.test(said) && !SAYS_REACHED.test(said)) return false;
   if (NAMED.has(joined) || format === "email" || format === "idn-email") return true;
   const last = words.at(-1)?.text ?? "";
   if (words.length > 1 && NAMED_ENDS.has(last)) return true;
   if (words.length === 2 && words[0]?.text === "recipient" && PARTS.has(last)) return true;
-  const isSent = SAYS_SENT.test(said) || tool.verbs.some((verb) => SENDING.has(verb)) || TOOL_SENDS.test(tool.said);
-  if (
-    ADDRESS_ENDS.has(last) ||
-    ADDRESS_ENDS.has(joined) ||
-    ADDRESS_ENDS.has(
-      words
-        .slice(-2)
-        .map(({ text }) => text)
-        .join(""),
-    )
-  )
-    return isSent;
-  if (COMPANY.has(joined)) return isSent || SAYS_REACHED.test(said);
-  return PEOPLE.has(joined) && tool.verbs.some((verb) => REACHING.has(verb));
+  const ends = [
+    joined,
+    last,
+    words
+      .slice(-2)
+      .map(({ text }) => text)
+      .join(""),
+  ];
+  if (ends.some((end) => ADDRESS_ENDS.has(end))) return sends || SAYS_SENT.test(said);
+  if (COMPANY.has(joined)) return sends || SAYS_SENT.test(said) || SAYS_REACHED.test(said);
+  return reaches && PEOPLE.has(joined);
 }

@@ -10,7 +10,7 @@ import type { Word } from "./fold-words.ts";
 import type { VerbVerdict } from "./judge-verbs.ts";
 import type { Power } from "./power.ts";
 import { findContent } from "./read-content.ts";
-import { SENDING, type SendingTool } from "./recipients.ts";
+import { readSending, SENDING } from "./recipients.ts";
 import { SIGNAL_NAMES, type Signal, type SignalName } from "./signals.ts";
 import { spanOf, spanOfField } from "./spans.ts";
 import type { Feature, Hints } from "./verdict.ts";
@@ -66,7 +66,10 @@ export function listToolSignals(question: SignalQuestion): readonly FiredSignal[
     if (word) fire(signal, undefined, { rule: "word of the name", says: signal, ...spanOf("/name", name, word) });
   };
   const seen = verbs?.seen ?? [];
-  const sending: SendingTool = { verbs: seen.flatMap(({ verb }) => (verb ? [verb.word] : [])), said };
+  const sending = readSending(
+    seen.flatMap(({ verb }) => (verb ? [verb.word] : [])),
+    said,
+  );
   for (const field of fields) {
     for (const signal of listFieldSignals(field, sending)) {
       if (signal === "bulk_scope" && act === "read") continue;

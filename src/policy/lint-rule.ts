@@ -37,6 +37,9 @@ function lintCondition(condition: Condition, pointer: string, nots: number, look
     if (!isPath(path)) return;
     if (lookout.isRequire) lintRequirement(condition, path, pointer, nots, lookout.warn);
     else lintMatch(condition, path, pointer, nots, lookout);
+    // What has to hold of a call that passes: the list is of those who are let in.
+    if (condition.op === "email_domain_in" && lookout.isRequire === (nots % 2 === 0))
+      lintMailDomains(condition.value, pointer, lookout.warn);
     if (condition.op === "shell_commands_in") lintWrappers(condition.value, pointer, lookout.warn);
   }
 }
@@ -46,7 +49,6 @@ function lintRequirement(condition: Comparison, path: Path, pointer: string, not
   if (op === "regex" && nots % 2 === 0 && typeof value === "string" && !isAnchored(value)) {
     warn("unanchored_regex", `${pointer}/value`, "The pattern is found anywhere in the text: anchor the whole of it with `^…$`.");
   }
-  if (op === "email_domain_in" && nots % 2 === 0) lintMailDomains(value, pointer, warn);
   if (CLAIMED.has(path.root)) {
     warn("claimed_by_other_side", `${pointer}/path`, `\`${condition.path}\` is what the other side says of itself.`);
   }
