@@ -58,8 +58,8 @@ const RECIPIENTS: Form = { fill: "the recipients", none: "No recipient is", ops:
 const COMMANDS: Form = { fill: "the commands", none: "No command is", ops: ["shell_commands_in"] };
 const VERBS: Form = { fill: "the kinds of SQL (`select` reads)", none: "No kind of SQL is", ops: ["sql_verbs_in"] };
 
-/** What makes a name more than one: separators, also encoded or full-width ones, drives, home folders, dots alone. */
-const NO_NAME = "[/\\\\\\p{Cc}\\x{FF0F}\\x{FF3C}\\x{2044}\\x{2215}]|%(?:2[eEfF5]|5[cC]|00)|^[A-Za-z]:|^~|^\\.{0,2}$";
+/** What makes a name more than one: separators, also encoded or full-width ones, drives, home folders, dots; what begins with a dot is hidden. */
+const NO_NAME = "[/\\\\\\p{Cc}\\x{FF0F}\\x{FF3C}\\x{2044}\\x{2215}]|%(?:2[eEfF5]|5[cC]|00)|^[A-Za-z]:|^[\\s.~]|^$";
 
 export function suggestRules(verdict: Verdict): readonly ArgumentRule[] {
   const { power } = verdict;

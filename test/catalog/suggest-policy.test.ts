@@ -72,12 +72,9 @@ describe("the policy of one tool", () => {
       return compile(policy).decideCall(call("read_note", file_name === undefined ? {} : { file_name }), CONTEXT).decision;
     };
 
-    it.each(["a.txt", "Meeting: 3 May.md", "über 100%.pdf", "..hidden", "a..b", "~$draft.docx".slice(1), "日本語.txt"])(
-      "takes %j as it is",
-      (name) => {
-        expect(decideName(name)).toBe("permit");
-      },
-    );
+    it.each(["a.txt", "Meeting: 3 May.md", "über 100%.pdf", "a..b", "$draft.docx", "日本語.txt"])("takes %j as it is", (name) => {
+      expect(decideName(name)).toBe("permit");
+    });
 
     it.each([
       "/etc/passwd",
@@ -97,6 +94,9 @@ describe("the policy of one tool", () => {
       "a／b",
       "＼a",
       "~root",
+      ".env",
+      " ..",
+      ".. ",
       5,
       ["a"],
       null,
