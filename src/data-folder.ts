@@ -4,7 +4,6 @@
  */
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { auditMigrations } from "./audit/migrations.ts";
 import { createAudit } from "./audit/writer.ts";
@@ -12,6 +11,7 @@ import { classifyDefinition } from "./catalog/classify-definition.ts";
 import { CLASSIFIER_VERSION } from "./catalog/verdict.ts";
 import type { OpenFolder } from "./cli/ports.ts";
 import type { Config } from "./config/config.ts";
+import { findDataFolder } from "./config/find-data-folder.ts";
 import { createAccess } from "./gateway/access.ts";
 import { createGrantIndex } from "./identity/grant-index.ts";
 import { createLoginIndex } from "./identity/login-index.ts";
@@ -42,13 +42,6 @@ export interface OpenDataFolder {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Says where database and key are, where they are not in the folder. */
   readonly config?: Pick<Config, "storeFile" | "storeUrl" | "keyFile" | "audit"> | undefined;
-}
-
-/** Where data lives when nobody says so: the platform's own place. */
-export function findDataFolder(env: Readonly<Record<string, string | undefined>>): string {
-  if (process.platform === "win32") return path.join(env["LOCALAPPDATA"] ?? os.homedir(), "Sallyport");
-  if (process.platform === "darwin") return path.join(os.homedir(), "Library", "Application Support", "Sallyport");
-  return path.join(env["XDG_DATA_HOME"] ?? path.join(os.homedir(), ".local", "share"), "sallyport");
 }
 
 export async function openDataFolder(options: OpenDataFolder): Promise<DataFolder> {

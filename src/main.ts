@@ -15,7 +15,11 @@ export async function main(argv: readonly string[]): Promise<void> {
         if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
       },
       err: (text) => void process.stderr.write(text),
+      columns: process.stdout.columns,
+      hasColor: process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "",
+      ask: process.stdin.isTTY === true && process.stderr.isTTY === true ? askOnTerminal : undefined,
     },
+    program: [process.execPath, process.argv[1] ?? "sallyport"],
     startGateway: async (choice): Promise<StartedGateway> => {
       const { startApp } = await import("./app.ts");
       return await startApp({ ...choice, env: process.env });
@@ -39,4 +43,16 @@ export async function main(argv: readonly string[]): Promise<void> {
     },
   };
   process.exitCode = await runCli(argv, ports);
+}
+
+async function askOnTerminal(question: string): Promise<string> {
+  const { createInterface } = await import("node:readline/promises");
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // Ctrl-C and the end of the input are no yes.
+  const closed = new Promise<string>((resolve) => void lines.once("close", () => resolve("")));
+  try {
+    return await Promise.race([lines.question(question), closed]);
+  } finally {
+    lines.close();
+  }
 }

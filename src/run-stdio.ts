@@ -8,8 +8,9 @@ import os from "node:os";
 import path from "node:path";
 import { startUpkeep } from "./audit/upkeep.ts";
 import { classifyDefinition } from "./catalog/classify-definition.ts";
+import { findDataFolder } from "./config/find-data-folder.ts";
 import { createDesk } from "./create-desk.ts";
-import { type DataFolder, findDataFolder, openDataFolder } from "./data-folder.ts";
+import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import { type Access, hasChanged, type Look } from "./gateway/access.ts";
 import { ASK_KINDS, type AskRules } from "./gateway/asks.ts";
 import type { Endpoint } from "./gateway/desk.ts";
@@ -52,6 +53,8 @@ export interface RunOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** False: the server may ask nothing of its client. */
   readonly asks?: boolean | undefined;
+  /** Names of our variables that the server gets, besides the harmless ones. */
+  readonly passed?: readonly string[] | undefined;
   readonly log: Log;
   readonly input: NodeJS.ReadableStream;
   readonly output: NodeJS.WritableStream;
@@ -70,6 +73,11 @@ export async function runStdio(options: RunOptions): Promise<number> {
   } finally {
     await folder.close();
   }
+}
+
+/** What the server is given by name; one that is not set is left out, as its client left it out. */
+function pickVariables({ env, passed = [] }: RunOptions): Record<string, string> {
+  return Object.fromEntries(passed.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
 }
 
 function loadPolicy(options: RunOptions): ActivePolicy {
@@ -153,7 +161,7 @@ async function wrap(options: RunOptions, folder: DataFolder, policy: { current: 
   const access = createRunAccess(folder, grant, policy);
   const exited = Promise.withResolvers<ChildExit>();
   const link = createStdioLink({
-    child: { command: options.command, args: options.args, environment: createChildEnvironment(options.env, {}) },
+    child: { command: options.command, args: options.args, environment: createChildEnvironment(options.env, pickVariables(options)) },
     onMessage: (bytes, kind) => face.takeServerMessage(bytes, kind),
     onStderr: (line) => log.info("server.stderr", line, { server }),
     onDropped: (reason) => log.warn("server.dropped", `A message of the server was dropped: ${reason}.`),

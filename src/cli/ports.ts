@@ -66,6 +66,8 @@ export interface RunChoice {
   readonly args: readonly string[];
   /** False: the server may ask nothing of its client. */
   readonly asks?: boolean | undefined;
+  /** Names of our variables that the server gets. */
+  readonly passed?: readonly string[] | undefined;
   readonly log: Log;
 }
 
@@ -79,10 +81,17 @@ export interface Terminal {
   drained?(): Promise<void>;
   /** Words for people. */
   err(text: string): void;
+  /** Of what `out` writes to, where it is a terminal. */
+  readonly columns?: number | undefined;
+  readonly hasColor?: boolean | undefined;
+  /** One line from whoever sits there; undefined where nobody does. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
 }
 
 export interface Ports {
   readonly version: string;
+  /** How this very program is started again, for entries in other programs' configurations. */
+  readonly program?: readonly string[] | undefined;
   readonly terminal: Terminal;
   startGateway(choice: StartChoice): Promise<StartedGateway>;
   /** Gives the exit code. */

@@ -22,6 +22,8 @@ Sallyport stands between MCP clients and MCP servers: it allows, denies, hides, 
 const AFTER = `
 First steps:
   $ npm start                                  the demo, in a checkout
+  $ sallyport init                             your clients' servers, behind a gateway
+  $ sallyport scan URL                         a server's tools, risks and changes
   $ sallyport start --config sallyport.yaml    a gateway for your servers
   $ sallyport run --policy p.json -- COMMAND   one stdio server, for one client
   $ sallyport policy test *.policy-test.yaml   test your policies
@@ -64,6 +66,8 @@ type AddCommand = (program: Command, context: CommandContext) => void;
 const COMMANDS: readonly (readonly [name: string, summary: string, load: () => Promise<AddCommand>])[] = [
   ["start", "run the gateway", async () => (await import("./start-command.ts")).addStartCommand],
   ["run", "wrap one stdio server for a local client", async () => (await import("./run-command.ts")).addRunCommand],
+  ["scan", "look at servers: their tools, risks and what has changed", async () => (await import("./scan-command.ts")).addScanCommand],
+  ["init", "put the gateway before the servers of your clients", async () => (await import("./init-command.ts")).addInitCommand],
   ["policy", "check, test, explain, import and suggest policies", async () => (await import("./policy-commands.ts")).addPolicyCommands],
   ["server", "servers, their pinned tools, and what differs", async () => (await import("./server-commands.ts")).addServerCommands],
   ["grant", "add, list, rotate, revoke and restore grants", async () => (await import("./grant-commands.ts")).addGrantCommands],

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { FailureError } from "../kernel/failure.ts";
 import { createLog } from "../observe/log.ts";
+import { collectWords } from "./collect-words.ts";
 import type { CommandContext } from "./run-cli.ts";
 
 interface RunFlags {
@@ -10,6 +11,7 @@ interface RunFlags {
   readonly identity?: string;
   readonly data?: string;
   readonly asks?: boolean;
+  readonly env?: readonly string[];
 }
 
 /** A server's name from a policy's file name: lower case, digits and dashes. */
@@ -34,6 +36,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     .option("--identity <who>", "whose calls these are; left out: the system's user")
     .option("-d, --data <dir>", "data folder; left out: the platform's")
     .option("--no-asks", "the server may ask nothing of its client: no samples, no forms, no folders")
+    .option("--env <name>", "a variable of ours that the server gets; may be given again", collectWords)
     .argument("<command...>", "the server's command, after --")
     .passThroughOptions()
     .addHelpText(
@@ -53,7 +56,9 @@ export function addRunCommand(program: Command, context: CommandContext): void {
           hint: "Set another one with `--server`.",
         });
       }
-      const { policy: policyFile, identity, data: dataDir, asks } = flags;
-      context.exit(await context.ports.runStdio({ policyFile, server, identity, dataDir, command: command ?? "", args, asks, log }));
+      const { policy: policyFile, identity, data: dataDir, asks, env: passed } = flags;
+      context.exit(
+        await context.ports.runStdio({ policyFile, server, identity, dataDir, command: command ?? "", args, asks, passed, log }),
+      );
     });
 }

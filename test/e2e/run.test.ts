@@ -197,3 +197,25 @@ test.each<readonly [string, string[], RegExp]>([
   expect(ended.err).not.toMatch(/at .*\.ts:/);
   expect(existsSync(path.join(cwd, "got.txt"))).toBe(false);
 });
+
+test("the server gets the variables that are named, and no other", TIMEOUT, async () => {
+  const { folder, data } = prepare({ version: "1", default: "allow" });
+  const server = path.join(folder, "says.mjs");
+  writeFileSync(server, "process.stderr.write(`${process.env.FIRST}, ${process.env.SECOND}, ${process.env.THIRD}\\n`);");
+  const env = { FIRST: "one", SECOND: "two", THIRD: "three" };
+  const args = [
+    "run",
+    "--policy",
+    path.join(folder, "policy.json"),
+    "--data",
+    data,
+    "--env",
+    "FIRST",
+    "--env",
+    "SECOND",
+    "--env",
+    "NOT_SET",
+  ];
+  const { err } = await runProgram([...args, "--", process.execPath, server], { cwd: folder, env });
+  expect(err).toContain("one, two, undefined");
+});

@@ -120,7 +120,7 @@ describe.each([
       completions: {},
     });
     expect(client.getInstructions()).toBe("Be brief.");
-    expect(session).toMatch(/^[\w-]{43}$/);
+    expect(session).toMatch(/^[\w-]{24}\.[\w.-]+$/);
     expect(await client.ping()).toEqual({});
     await terminate();
     await client.close();
