@@ -25,9 +25,10 @@ import type * as Operators from "../src/policy/operators/registry.ts";
 import type * as Endpoints from "../src/serve-endpoints.ts";
 import type * as Syncs from "../src/sync-config.ts";
 import type { AnswerSink, HttpUpstream, UpstreamRequest } from "../src/upstream/http-upstream.ts";
-import { benchPolicy } from "./policies.ts";
+import { CALL_BODY } from "./call-body.ts";
 import { median } from "./numbers.ts";
-import { BENCH_TOKEN, CALL_BODY } from "./systems.ts";
+import { benchPolicy } from "./policies.ts";
+import { BENCH_TOKEN } from "./systems.ts";
 
 const IN_FLIGHT = 32;
 const WARM_UP_CALLS = 20_000;

@@ -5,6 +5,7 @@
  */
 import type { SuggestedPolicy } from "../../src/catalog/suggest-policy.ts";
 import { isJsonList, isJsonNumber, isJsonObject, type Json, readMember } from "../../src/kernel/json.ts";
+import { isPublicMailDomain } from "../../src/policy/public-mail-domains.ts";
 import type { RecordedCall } from "./read-suites.ts";
 
 interface Condition {
@@ -20,10 +21,21 @@ type Values = readonly Json[];
 const FORMS: Readonly<Record<string, (value: Json) => string | undefined>> = {
   in: (value) => (typeof value === "string" ? value : undefined),
   host_in: (value) => (typeof value === "string" && URL.canParse(value) ? new URL(value).host || undefined : undefined),
-  email_domain_in: (value) => (typeof value === "string" ? /@([^@\s>]+)>?$/.exec(value)?.[1] : undefined),
+  email_domain_in: (value) => {
+    const domain = domainOf(value);
+    return domain !== undefined && !isPublicMailDomain(domain) ? domain : undefined;
+  },
   path_under: (value) => (typeof value === "string" ? /^(\/.*)\/[^/]+$/.exec(value)?.[1] : undefined),
   shell_commands_in: (value) => (typeof value === "string" ? value : undefined),
   sql_verbs_in: (value) => (typeof value === "string" ? /^\s*([a-z]+)/i.exec(value)?.[1]?.toLowerCase() : undefined),
+};
+
+const domainOf = (value: Json): string | undefined => (typeof value === "string" ? /@([^@\s>]+)>?$/.exec(value)?.[1] : undefined);
+
+/** Beside hosts and mail domains, what they can't hold: addresses without a scheme, and those at public mail domains. */
+const WHOLE: Readonly<Record<string, (value: Json) => string | undefined>> = {
+  host_in: (value) => (FORMS["host_in"]?.(value) === undefined ? FORMS["in"]?.(value) : undefined),
+  email_domain_in: (value) => (isPublicMailDomain(domainOf(value) ?? "") ? FORMS["in"]?.(value) : undefined),
 };
 
 /** `forms`: hosts, domains and folders, as the suggestion asks for them. `values`: the very values, compared as a whole. */
@@ -54,10 +66,13 @@ export function narrowPolicy(policy: SuggestedPolicy, calls: readonly RecordedCa
 
 const nameOf = (selector: string): string => selector.replace(/\\([*@\\])/g, "$1");
 
-function fillCondition(condition: Condition, args: Values, mode: FillMode): Condition {
-  if (condition.any) return { any: condition.any.map((one) => fillCondition(one, args, mode)) };
+function fillCondition(condition: Condition, args: Values, mode: FillMode, beside?: string): Condition {
+  if (condition.any) {
+    const other = condition.any.find(({ op = "" }) => op in WHOLE)?.op;
+    return { any: condition.any.map((one) => fillCondition(one, args, mode, other)) };
+  }
   const { path = "", op = "", value } = condition;
-  const form = FORMS[op];
+  const form = (op === "in" && beside !== undefined ? WHOLE[beside] : undefined) ?? FORMS[op];
   if (form && Array.isArray(value) && value.length === 0) {
     const write = mode === "values" ? FORMS["in"] : form;
     const list = [...new Set(readPath(args, path).flatMap((given) => write?.(given) ?? []))].sort();

@@ -107,6 +107,8 @@ export function classifyTool(definition: Json): Verdict {
     power,
     hints,
     clauseWords: clause.words,
+    from,
+    stated: description === "" ? title : description,
   });
   return {
     class: act,

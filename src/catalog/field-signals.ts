@@ -1,5 +1,6 @@
 /** What an argument lets its caller do, from its name, its format and what its schema says of it. */
 import type { Field } from "./fields.ts";
+import { isRecipient, type SendingTool } from "./recipients.ts";
 import type { SignalName } from "./signals.ts";
 
 const list = (words: string): ReadonlySet<string> => new Set(words.split(/\s+/));
@@ -19,10 +20,6 @@ const URLS =
   list(`url urls uri uris endpoint endpoints webhook webhookurl callbackurl redirecturl redirecturi baseurl host hostname targeturl imageurl
   videourl audiourl fileurl sourceurl siteurl pageurl link links href proxy proxyurl serverurl apiurl rpcurl rpcendpoint website websiteurl`);
 const MARKUP = list("html htmlbody bodyhtml htmlcontent rawhtml template markup css svg jinja handlebars emailtemplate customhtml");
-const RECIPIENTS =
-  list(`to cc bcc recipient recipients recipientid recipientids recipientemail toaddress toemail toaddresses emailaddress attendees invitees
-  inviteemail phonenumber tonumber sendto channel channelid channels chatid forwardto destinationaddress payee beneficiary receiver receiverid
-  tophonenumber recipientaddress audience shareWith sharewith subscribers contactemail`);
 const AMOUNTS = list(
   "amount amounts totalamount price unitprice budget dailybudget cost total tip fee maxfee amountin amountout usdamount spendlimit charge value",
 );
@@ -46,8 +43,8 @@ const BULKS = list(
 
 const isText = (field: Field): boolean => field.types.size === 0 || field.types.has("string") || field.types.has("array");
 
-/** Signals that an argument fires by itself. */
-export function listFieldSignals(field: Field): readonly SignalName[] {
+/** Signals that an argument fires, of a tool that sends or does not. */
+export function listFieldSignals(field: Field, tool: SendingTool): readonly SignalName[] {
   const { joined, format, types } = field;
   const { said } = field;
   const signals: SignalName[] = [];
@@ -58,14 +55,14 @@ export function listFieldSignals(field: Field): readonly SignalName[] {
   }
   if (
     isFree &&
-    (PATHS.has(joined) || endsIn(field, "path", "filepath", "directory", "dir")) &&
+    (PATHS.has(joined) || endsIn(field, "path", "filepath", "directory", "dir", "filename") || joined.endsWith("filename")) &&
     !/json ?path|url path|path of the (?:url|endpoint)/.test(said)
   )
     signals.push("filesystem_path");
   if (isFree && (format === "uri" || format === "url" || URLS.has(joined) || endsIn(field, "url", "uri", "urls", "endpoint")))
     signals.push("arbitrary_url");
   if (isFree && (MARKUP.has(joined) || (joined === "content" && /\bhtml\b/.test(said)))) signals.push("raw_markup");
-  if (isFree && (RECIPIENTS.has(joined) || format === "email" || format === "idn-email")) signals.push("recipient_param");
+  if (isFree && isRecipient(field, said, tool)) signals.push("recipient_param");
   if (!types.has("boolean") && AMOUNTS.has(joined) && (/amount|price|budget|fee/.test(joined) || MONEY_NEAR.test(said)))
     signals.push("money_amount");
   if (CONTEXTS.has(joined)) signals.push("context_param");

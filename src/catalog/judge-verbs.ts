@@ -5,7 +5,7 @@
 import type { ToolClass } from "../policy/decision.ts";
 import type { Clause, ClauseVerb } from "./clause.ts";
 import type { Word } from "./fold-words.ts";
-import { carriesTransfer, findMovement, type MoneyContext, turnsToMoney } from "./money.ts";
+import { bindsToPay, carriesTransfer, findMovement, type MoneyContext, turnsToMoney } from "./money.ts";
 import type { PlacedVerb } from "./name-verb.ts";
 import type { Verb } from "./verbs.ts";
 import { CLASS_RANK, type Confidence, worstClass } from "./verdict.ts";
@@ -158,7 +158,7 @@ function actOf(verb: Verb, at: number, words: readonly Word[], money: MoneyConte
     if (verb.word === "drop" && words[at - 2]?.text.startsWith("drag") === true) return "write";
   }
   if (verb.act !== "read" && (findMovement(words, at, verb.word) || carriesTransfer(words, at, verb.word, money))) return "financial";
-  if (turnsToMoney(verb.word, money)) return "financial";
+  if (turnsToMoney(verb.word, money) || bindsToPay(words, at, verb.word, money)) return "financial";
   return verb.word === "withdraw" ? "destructive" : verb.act;
 }
 

@@ -58,6 +58,15 @@ const POOLED = list("liquidity collateral margin funds");
 const HOLDINGS = list("position rewards");
 /** Behind these stands something else than what is moved. */
 const ENDS = list(". ! ? ; : , ( ) from to in for on");
+/** What is paid for once it is held. */
+const BOOKED =
+  list(`hotel hotels room rooms suite flight flights seat seats ticket tickets car cars vehicle vehicles rental rentals accommodation
+  accommodations lodging apartment apartments stay stays trip trips itinerary train trains bus ferry cruise cruises tour tours taxi ride rides`);
+const BOOKINGS = list("booking bookings reservation reservations");
+const BOOKING = list("book reserve rent hire");
+const CLOSING = list("create make place submit process complete finalize confirm");
+/** Arguments by which a booking is paid, or by which what it costs is told. */
+const PAID = list("payment payments paid price prices fare cost card creditcard deposit");
 const ORDERS = list("order orders trade trades");
 const MAX_REACH = 7;
 
@@ -71,6 +80,15 @@ export function findMovement(words: readonly Word[], at: number, carrier: string
     if (moves(carrier, word.text, words[next - 1]?.text ?? "")) return word;
   }
   return undefined;
+}
+
+/** "Reserves a hotel", "create_booking" with a payment among its arguments: what is held has to be paid for. */
+export function bindsToPay(words: readonly Word[], at: number, verb: string, { words: all, argumentWords }: MoneyContext): boolean {
+  const object = words.slice(at + 1, at + MAX_REACH);
+  const holds = BOOKING.has(verb) && !PAPERS.has(words[at + 1]?.text ?? "");
+  const closes = CLOSING.has(verb) && object.some(({ text }, index) => BOOKINGS.has(text) && !PAPERS.has(object[index + 1]?.text ?? ""));
+  if (!holds && !closes) return false;
+  return all.some(({ text }) => BOOKED.has(text)) || [...argumentWords].some((word) => PAID.has(word));
 }
 
 /** "Initiates a transfer of funds": the verb stands as a noun. */

@@ -9,6 +9,8 @@ import type { Field } from "./fields.ts";
 import type { Word } from "./fold-words.ts";
 import type { VerbVerdict } from "./judge-verbs.ts";
 import type { Power } from "./power.ts";
+import { findContent } from "./read-content.ts";
+import { readSending, SENDING } from "./recipients.ts";
 import { SIGNAL_NAMES, type Signal, type SignalName } from "./signals.ts";
 import { spanOf, spanOfField } from "./spans.ts";
 import type { Feature, Hints } from "./verdict.ts";
@@ -27,6 +29,9 @@ export interface SignalQuestion {
   readonly name: string;
   readonly nameWords: readonly Word[];
   readonly clauseWords: readonly Word[];
+  /** Where the clause stands, and the text that its words are of. */
+  readonly from: string;
+  readonly stated: string;
   readonly description: string;
   readonly said: string;
   readonly fields: readonly Field[];
@@ -38,9 +43,6 @@ export interface SignalQuestion {
   readonly hints: Hints;
 }
 
-const SENDING: ReadonlySet<string> = new Set(
-  "send publish post share forward reply tweet broadcast email message notify invite mention respond".split(" "),
-);
 const ADMIN =
   /^(?:role|roles|permission|permissions|privilege|privileges|policy|policies|firewall|iam|admin|admins|administrator|acl|acls|entitlement|entitlements|membership|sso|apikey|token|tokens|accesskey)$/;
 const PEOPLE = /^(?:user|users|member|members|account|accounts|collaborator|collaborators|team|teams)$/;
@@ -63,8 +65,13 @@ export function listToolSignals(question: SignalQuestion): readonly FiredSignal[
   const fireWord = (signal: SignalName, word: Word | undefined): void => {
     if (word) fire(signal, undefined, { rule: "word of the name", says: signal, ...spanOf("/name", name, word) });
   };
+  const seen = verbs?.seen ?? [];
+  const sending = readSending(
+    seen.flatMap(({ verb }) => (verb ? [verb.word] : [])),
+    said,
+  );
   for (const field of fields) {
-    for (const signal of listFieldSignals(field)) {
+    for (const signal of listFieldSignals(field, sending)) {
       if (signal === "bulk_scope" && act === "read") continue;
       fire(signal, field.name, spanOfField("argument", signal, field, field.key));
     }
@@ -73,7 +80,6 @@ export function listToolSignals(question: SignalQuestion): readonly FiredSignal[
     const argument = power.field?.name;
     fire(power.kind === "commands" ? "runs_commands" : "freeform_code", argument);
   }
-  const seen = verbs?.seen ?? [];
   const sends = seen.find(({ verb }) => verb !== undefined && SENDING.has(verb.word));
   if (act !== "read" && sends)
     fire("external_send", undefined, {
@@ -106,6 +112,20 @@ export function listToolSignals(question: SignalQuestion): readonly FiredSignal[
   if (act === "execute" && !power) fire("started_job");
   if (action && new Set(action.choices.map((choice) => choice.act)).size > 1) fire("two_way", action.field.name);
   const warned = act === "read" ? null : IRREVERSIBLE.exec(said);
+  if (act === "read") {
+    for (const { signal, argument, word, from } of findContent(question))
+      fire(
+        signal,
+        argument?.name,
+        argument
+          ? spanOfField("argument of what is read", signal, argument, argument.key)
+          : word && {
+              rule: "noun of what is read",
+              says: signal,
+              ...spanOf(from === "name" ? "/name" : question.from, from === "name" ? name : question.stated, word),
+            },
+      );
+  }
   if (warned)
     fire("irreversible", undefined, {
       rule: "warning",

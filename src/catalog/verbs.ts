@@ -49,9 +49,9 @@ const DOUBLE: Readonly<Record<ToolClass, string>> = {
   read: `access answer ask audit breakdown capture check compute dump evaluate expand forecast format glob guess hash help look map
     measure monitor observe plan preview probe profile provide query rank rate reason report research reverse review sample scan
     score screenshot see simulate snapshot stat tail think trace track watch`,
-  write: `back bid book bridge build charge chart checkout close comment delegate deposit design email fit focus fund go host index
+  write: `back bid book bridge build charge chart checkout close comment delegate deposit design email fit focus fund go hire host index
     interact invest label light like link load lock log mark mention message mint note open order pass patch pin place play plot
-    post present process queue record redeem refresh request resolve respond settle skip spin store swap switch tag tip trade
+    post present process queue record redeem refresh rent request resolve respond settle skip spin store swap switch tag tip trade
     transfer trim type wire withdraw`,
   execute: `benchmark boot bootstrap call command debug fire operate script test`,
   financial: "",

@@ -6,7 +6,7 @@ import type { Power } from "./power.ts";
 import type { Signal } from "./signals.ts";
 
 /** Raised whenever the same definition may get another verdict. */
-export const CLASSIFIER_VERSION = "1";
+export const CLASSIFIER_VERSION = "2";
 
 export type ToolRisk = (typeof TOOL_RISKS)[number];
 export const CONFIDENCES = ["low", "medium", "high"] as const;

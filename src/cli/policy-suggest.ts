@@ -122,7 +122,7 @@ function describeSuggestion({ name, verdict, isHidden, entry, rules }: ToolSugge
     signals: verdict.signals.map((signal) => ({ name: signal.name, arguments: signal.arguments, text: describeSignal(signal) })),
     hidden: isHidden,
     entry,
-    fillIn: rules.map(({ argument, signal, rule }) => ({ argument, signal, rule: rule.name })),
+    fillIn: rules.filter(({ isToFill }) => isToFill).map(({ argument, signal, rule }) => ({ argument, signal, rule: rule.name })),
   } as unknown as JsonObject;
 }
 
@@ -141,7 +141,7 @@ function tellSuggestions(suggestions: readonly ToolSuggestion[]): string {
   }
   const rest = suggestions.length - MAX_TOLD_TOOLS;
   if (rest > 0) lines.push(`… and ${rest} more.\n`);
-  const open = suggestions.reduce((sum, { isHidden, rules }) => sum + (isHidden ? 0 : rules.length), 0);
+  const open = suggestions.reduce((sum, { isHidden, rules }) => sum + (isHidden ? 0 : rules.filter(({ isToFill }) => isToFill).length), 0);
   if (open === 1) lines.push("1 rule refuses every value until you fill it in.\n");
   if (open > 1) lines.push(`${open} rules refuse every value until you fill them in.\n`);
   if (suggestions.some(({ isHidden, entry }) => !isHidden && entry.action !== undefined))

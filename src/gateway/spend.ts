@@ -31,10 +31,13 @@ export async function spend(desk: Desk, exchange: Exchange, permission: Permissi
   let isIntended = false;
   try {
     const terms = termsOfSpending(desk, exchange, permission);
-    const spent = await desk.store.write(async (batch) => {
-      const found = await spendIn(desk, batch, exchange, permission, hold);
+    const note = (found: Spent): Spent => {
       isIntended = found === "passed";
       return found;
+    };
+    const spent = await desk.store.write((batch) => {
+      const found = spendIn(desk, batch, exchange, permission, hold);
+      return found instanceof Promise ? found.then(note) : note(found);
     }, terms);
     if (spent !== "passed") hold?.release();
     return spent;

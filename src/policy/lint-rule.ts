@@ -1,9 +1,10 @@
 /** Warnings about one rule: conditions that are likely to be open, and those that believe what the other side says. */
-import { isJsonObject, type Json, readMember } from "../kernel/json.ts";
+import { isJsonList, isJsonObject, type Json, readMember } from "../kernel/json.ts";
 import { oppositeOf } from "./comparison.ts";
 import { type Comparison, type Condition, isAnyOf, isComparison, type Rule } from "./document.ts";
 import { listWrappers } from "./operators/shell-commands.ts";
 import { EVERY, isPath, type Path, type PathRoot, parsePath } from "./path.ts";
+import { isPublicMailDomain } from "./public-mail-domains.ts";
 import type { Warn } from "./warning.ts";
 
 export interface SchemaOfTool {
@@ -36,6 +37,9 @@ function lintCondition(condition: Condition, pointer: string, nots: number, look
     if (!isPath(path)) return;
     if (lookout.isRequire) lintRequirement(condition, path, pointer, nots, lookout.warn);
     else lintMatch(condition, path, pointer, nots, lookout);
+    // What has to hold of a call that passes: the list is of those who are let in.
+    if (condition.op === "email_domain_in" && lookout.isRequire === (nots % 2 === 0))
+      lintMailDomains(condition.value, pointer, lookout.warn);
     if (condition.op === "shell_commands_in") lintWrappers(condition.value, pointer, lookout.warn);
   }
 }
@@ -68,6 +72,13 @@ function lintWrappers(value: Json, pointer: string, warn: Warn): void {
   if (wrappers.length === 0) return;
   const named = wrappers.map((wrapper) => `\`${wrapper}\``).join(", ");
   warn("wrapper_command", `${pointer}/value`, `These run other commands, which are not looked at: ${named}.`);
+}
+
+function lintMailDomains(value: Json, pointer: string, warn: Warn): void {
+  const open = isJsonList(value) ? value.filter((entry) => typeof entry === "string" && isPublicMailDomain(entry)) : [];
+  if (open.length === 0) return;
+  const named = open.map((entry) => `\`${String(entry)}\``).join(", ");
+  warn("public_mail_domain", `${pointer}/value`, `Anybody can have an address there: ${named}. List whole addresses with \`in\`.`);
 }
 
 /** Whether a pattern is bound to both ends of the text: no branch of it, and no flag, undoes that. */

@@ -7,6 +7,7 @@ export type WarningCode =
   | "per_only_limit"
   | "claimed_by_other_side"
   | "wrapper_command"
+  | "public_mail_domain"
   | "glob_over_class"
   | "unknown_tool"
   | "unreachable"

@@ -46,6 +46,18 @@ describe("a policy that is filled in", () => {
     ]);
   });
 
+  it("has whole addresses of public mail domains and of pages without a scheme, and no domain or host in their place", async () => {
+    const load = define("load_page", "Loads a page.", { url: { ...TEXT, description: "The web page." } });
+    const policy = suggestForSuite({ tools: [SEND, load] });
+    const filled = fillPolicy(policy, [send("sam@gmail.com"), send("sam@example.com"), call("load_page", { url: "www.example.com/a" })]);
+    const lists = JSON.stringify(Object.values(filled.tools).map(({ require }) => require?.map(({ conditions }) => conditions)));
+    expect(lists).toContain('"op":"email_domain_in","value":["example.com"]}');
+    expect(lists).toContain('"op":"in","value":["sam@gmail.com"]}');
+    expect(lists).toContain('"op":"host_in","value":[]}');
+    expect(lists).toContain('"op":"in","value":["www.example.com/a"]}');
+    expect(await decide(filled, send("sam@gmail.com"), send("kim@example.com"), send("eve@gmail.com"))).toEqual(["allow", "allow", "deny"]);
+  });
+
   it("value by value takes the very values alone", async () => {
     const filled = fillPolicy(suggested, GIVEN, "values");
     expect(await decide(filled, ...GIVEN.slice(0, 2), send("kim@example.com"))).toEqual(["allow", "allow", "deny"]);

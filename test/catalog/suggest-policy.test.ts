@@ -62,6 +62,120 @@ describe("the policy of one tool", () => {
     expect(denial).toMatchObject({ code: "denied", message: expect.stringContaining("has not been filled in") });
   });
 
+  describe("a name of a file", () => {
+    const decideName = (file_name: unknown, description = "Name of the file.", required = true): string => {
+      const tool = define("read_note", "Reads a note.", { file_name: { type: "string", description } });
+      const policy = suggest({
+        ...tool,
+        inputSchema: { ...(tool["inputSchema"] as JsonObject), ...(required ? { required: ["file_name"] } : {}) },
+      });
+      return compile(policy).decideCall(call("read_note", file_name === undefined ? {} : { file_name }), CONTEXT).decision;
+    };
+
+    it.each(["a.txt", "Meeting: 3 May.md", "über 100%.pdf", "a..b", "$draft.docx", "日本語.txt"])("takes %j as it is", (name) => {
+      expect(decideName(name)).toBe("permit");
+    });
+
+    it.each([
+      "/etc/passwd",
+      "a/b",
+      "..",
+      ".",
+      "",
+      "../a",
+      "a\\b",
+      "C:a",
+      "%2e%2e%2fa",
+      "a%5Cb",
+      "a%252fb",
+      "a%00",
+      "a\0b",
+      "a\nb",
+      "a／b",
+      "＼a",
+      "~root",
+      ".env",
+      " ..",
+      ".. ",
+      5,
+      ["a"],
+      null,
+    ])("refuses %j", (name) => {
+      expect(decideName(name)).toBe("deny");
+    });
+
+    it("may stay away where it is optional, and is a path where that is said of it", () => {
+      expect([decideName(undefined), decideName(undefined, "", false)]).toEqual(["deny", "permit"]);
+      expect(decideName("a.txt", "Absolute path of the file.")).toBe("deny");
+      expect(decideName("a.txt", "Such as notes/a.txt")).toBe("deny");
+      expect(decideName("a.txt", "Name without any path separators, not folder/a.txt")).toBe("permit");
+    });
+
+    it("is not told as something to fill in", () => {
+      const { rules } = suggestForTool(define("read_note", "Reads a note.", { filename: TEXT, path: TEXT }));
+      expect(rules.map(({ argument, isToFill }) => [argument, isToFill])).toEqual([
+        ["filename", false],
+        ["path", true],
+      ]);
+    });
+  });
+
+  describe("addresses of pages", () => {
+    const fill = (tool: JsonObject, hosts: readonly string[], whole: readonly string[]) => {
+      const text = JSON.stringify(suggest(tool));
+      const filled = text
+        .replaceAll('"op":"host_in","value":[]', `"op":"host_in","value":${JSON.stringify(hosts)}`)
+        .replaceAll('"op":"in","value":[]', `"op":"in","value":${JSON.stringify(whole)}`);
+      return (args: object): string => compile(JSON.parse(filled)).decideCall(call(String(tool["name"]), args), CONTEXT).decision;
+    };
+    const says = (description: string) => define("load", "Loads it.", { url: { type: "string", description } });
+
+    it("are judged with a scheme by host and without one as a whole, and nothing passes before either is filled in", () => {
+      const tool = says("The URL of the web page.");
+      const [open, decide] = [fill(tool, [], []), fill(tool, ["example.com"], ["www.example.com/x"])];
+      for (const url of ["https://example.com/a", "www.example.com/x", "", "/x", "//example.com"]) expect(open({ url }), url).toBe("deny");
+      for (const url of ["https://example.com/a", "www.example.com/x"]) expect(decide({ url }), url).toBe("permit");
+      for (const url of [
+        "www.example.com/y",
+        "example.com",
+        "example.com@evil.example",
+        "https://www.example.com/x",
+        "//example.com/",
+        "www.example.com/x\n",
+      ])
+        expect(decide({ url }), url).toBe("deny");
+    });
+
+    it.each([
+      ["a host has no scheme", define("load", "", { hostname: TEXT }), ["in"]],
+      ["a format of URLs", define("load", "", { url: { type: "string", format: "uri", description: "web page" } }), ["host_in"]],
+      ["a page with its scheme", says("Full URL of the page"), ["host_in"]],
+      ["an example without one", says("Where to, e.g. example.com/about"), ["host_in", "in"]],
+      ["nothing is said", says("The endpoint."), ["host_in"]],
+    ])("%s", (_, tool, ops) => {
+      const [entry] = Object.values(suggest(tool).tools);
+      const asked = entry?.require?.flatMap(({ conditions }) => conditions.flatMap((one) => ("any" in one ? one.any : [one])));
+      expect(asked?.map(({ op }) => op).filter((op) => op !== "exists")).toEqual(ops);
+    });
+  });
+
+  it("takes a mail domain or a whole address, of every recipient", () => {
+    const tool = define("send_email", "Sends an e-mail.", { to: { type: "array", items: TEXT, description: "email addresses" } });
+    const filled = JSON.stringify(suggest(tool))
+      .replace('"op":"email_domain_in","value":[]', '"op":"email_domain_in","value":["example.com"]')
+      .replace('"op":"in","value":[]', '"op":"in","value":["sam@gmail.com"]');
+    const compiled = compile(JSON.parse(filled));
+    const decide = (...to: string[]): string => compiled.decideCall(call("send_email", { to }), CONTEXT).decision;
+    expect([decide("a@example.com", "b@example.com"), decide("sam@gmail.com")]).toEqual(["permit", "permit"]);
+    expect([decide("eve@gmail.com"), decide("sam@gmail.com", "eve@gmail.com"), decide("a@example.com", "eve@gmail.com")]).toEqual([
+      "deny",
+      "deny",
+      "deny",
+    ]);
+    // Each list has to hold of all: what is mixed is two calls.
+    expect(decide("a@example.com", "sam@gmail.com")).toBe("deny");
+  });
+
   it("lets no payment pass that leaves out its amount or whom it goes to", () => {
     const tool = define("send_payment", "Sends a payment.", { amount: { type: "number" }, recipient: TEXT });
     const [entry] = Object.values(suggest(tool).tools);

@@ -48,7 +48,9 @@ describe("policy suggest", () => {
     const { code, out, err } = await runCommand(["policy", "suggest", tools]);
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ version: "1", default: "deny", hide: ["delete_note"] });
-    expect(err).toContain("fetch_page: read, medium; fill in the hosts of url [Accepts a URL or endpoint (url)]\n");
+    expect(err).toContain(
+      "fetch_page: read, medium; fill in the hosts of url [Accepts a URL or endpoint (url) · Returns text that others wrote (url)]\n",
+    );
     expect(err).toContain("delete_note: destructive, critical; hidden\n");
     expect(err).toContain("1 rule refuses every value until you fill it in.");
     const checked = await runCommand(["policy", "check", "--tools", tools, write("policy.json", out)]);
@@ -62,7 +64,7 @@ describe("policy suggest", () => {
     expect(err).toBe("");
     expect(JSON.parse(out)).toMatchObject({
       policy: plain,
-      classifier: "1",
+      classifier: "2",
       tools: [{ name: "fetch_page", class: "read", fillIn: [{ argument: "url", signal: "arbitrary_url" }] }, { hidden: true }],
     });
   });
@@ -95,7 +97,7 @@ describe("classes of a server's tools", () => {
   test("are shown with risk and signals; a milder one waits for a person, and is on record when it is taken", async () => {
     const before = await runCommand(["server", "tools", "notes", "--data", data]);
     expect(before.out).toMatch(/^fetch_page +destructive +critical +[0-9a-f]{12} +accepted$/m);
-    expect(before.out).toContain("fetch_page signals: Accepts a URL or endpoint (url)\n");
+    expect(before.out).toContain("fetch_page signals: Accepts a URL or endpoint (url) · Returns text that others wrote (url)\n");
     expect(before.out).toContain(
       "fetch_page would be read, medium and is held as destructive, critical: `sallyport server classify notes fetch_page` takes it.",
     );
@@ -113,8 +115,14 @@ describe("classes of a server's tools", () => {
       name: "fetch_page",
       class: "read",
       risk: "medium",
-      classifier: "1",
-      verdict: { confidence: "high", signals: [{ name: "arbitrary_url", arguments: ["url"] }] },
+      classifier: "2",
+      verdict: {
+        confidence: "high",
+        signals: [
+          { name: "arbitrary_url", arguments: ["url"] },
+          { name: "returns_untrusted_content", arguments: ["url"] },
+        ],
+      },
     });
     const folder = await openDataFolder({ dir: data, env: {} });
     const entries = await searchEntries(folder.store, {}, { limit: 10 }).finally(() => folder.close());

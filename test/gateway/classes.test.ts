@@ -31,8 +31,8 @@ test("select in lists and calls", async () => {
 test("stand in the log with risk and the classifier's version; a person's class says so", async () => {
   const entries = (await gateway.entries()).filter(({ decision }) => decision !== undefined);
   const of = (name: string) => entries.filter((entry) => entry["tool"] === name).at(-1);
-  expect(of("get_note")).toMatchObject({ toolClass: "read", toolRisk: "low", classifier: "1" });
-  expect(of("create_note")).toMatchObject({ toolClass: "write", toolRisk: "medium", classifier: "1", decision: "deny" });
+  expect(of("get_note")).toMatchObject({ toolClass: "read", toolRisk: "low", classifier: "2" });
+  expect(of("create_note")).toMatchObject({ toolClass: "write", toolRisk: "medium", classifier: "2", decision: "deny" });
   expect(of("delete_note")).toMatchObject({ toolClass: "destructive", toolRisk: "critical", rule: "(hidden)" });
   expect(of("remove_label")).toMatchObject({ toolClass: "read", classifier: "hand" });
 });

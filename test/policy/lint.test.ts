@@ -52,6 +52,18 @@ describe("rules that are likely to be open", () => {
     }
   });
 
+  test("a mail domain at which anybody can have an address, where the list lets in", () => {
+    const at = "/tools/x/require/0/conditions/0";
+    const mail = (...value: string[]) => ({ path: "args.to", op: "email_domain_in", value });
+    expect(inTool({ require: rule(mail("example.com", "*.GMAIL.com.")) })).toEqual([`public_mail_domain ${at}/value`]);
+    expect(inTool({ require: rule({ any: [mail("gmx.de"), { path: "args.to", op: "in", value: [] }] }) })).toEqual([
+      `public_mail_domain ${at}/any/0/value`,
+    ]);
+    expect(inTool({ deny_if: rule({ not: mail("qq.com") }) })).toContain(`public_mail_domain ${C}/not/value`);
+    expect(inTool({ require: rule(mail("example.com", "notgmail.com")) })).toEqual([]);
+    expect(inTool({ deny_if: rule(mail("gmail.com")), require: rule({ not: mail("gmail.com") }) })).toEqual([]);
+  });
+
   test("an unanchored pattern in require", () => {
     const pattern = (value: string) => ({ path: "args.a", op: "regex", value });
     const at = "/tools/x/require/0/conditions/0";

@@ -20,8 +20,9 @@ const READ = tool("get_customer", "Gets a customer.");
 const FETCH = tool("fetch_page", "Fetches a page.", { url: TEXT });
 const SEND = tool("send_email", "Sends an e-mail.", { to: TEXT, body: TEXT });
 const SQL = tool("query", "Runs a SQL query.", { sql: TEXT });
+const PLAIN = tool("get_weather", "Gets the weather.");
 const NOTE = tool("update_note", "Updates a note.", { text: TEXT });
-const TOOLS = [tool("delete_file"), READ, FETCH, SEND, SQL, NOTE];
+const TOOLS = [tool("delete_file"), PLAIN, READ, FETCH, SEND, SQL, NOTE];
 const idsOf = (links: readonly { readonly attack: { readonly id: string } }[]): string[] => links.map(({ attack }) => attack.id);
 
 describe("a tool", () => {
@@ -35,7 +36,7 @@ describe("a tool", () => {
   });
 
   it("without a signal shows none, whatever its class", () => {
-    for (const plain of [READ, NOTE]) {
+    for (const plain of [PLAIN, NOTE]) {
       expect(plain.verdict.signals).toEqual([]);
       expect(linkTool(plain.verdict, attacks)).toEqual([]);
     }
@@ -70,6 +71,7 @@ describe("a server", () => {
   it("shows what its tools make possible together, and no one of them alone", () => {
     const together = linkTools([READ, SEND], attacks).find(({ attack }) => attack.id === "private-read-then-send");
     expect(together?.tools).toEqual([["get_customer"], ["send_email"]]);
+    expect(idsOf(linkTools([PLAIN, SEND], attacks))).not.toContain("private-read-then-send");
     expect(idsOf(linkTools([READ], attacks))).not.toContain("private-read-then-send");
     expect(idsOf(linkTools([SEND], attacks))).not.toContain("private-read-then-send");
     // It reads and it reaches out, and is one tool all the same.
