@@ -26,7 +26,7 @@ import { createRevisionIndex } from "./revision/revision-index.ts";
 import { openStore } from "./store/open-store.ts";
 import { recordChanges } from "./sync-config.ts";
 import { connectionMigrations } from "./upstream/oauth/tables.ts";
-import { hasOutdatedClasses, raiseClasses } from "./upstream/reclassify.ts";
+import { canRaiseClasses, raiseClasses } from "./upstream/reclassify.ts";
 import { upstreamMigrations } from "./upstream/tables.ts";
 import { checkKeys, keyCheckMigrations } from "./vault/key-check.ts";
 import { createKeyringOpener, keyringMigrations } from "./vault/keyring.ts";
@@ -77,7 +77,7 @@ export async function openDataFolder(options: OpenDataFolder): Promise<DataFolde
     const keys = opened.value;
     const checked = await store.write((batch) => checkKeys(batch, keys));
     if (!checked.ok) throw new FailureError(checked.failures);
-    if (await hasOutdatedClasses(store.query, CLASSIFIER_VERSION)) {
+    if (await canRaiseClasses(store.query, classifyDefinition, CLASSIFIER_VERSION)) {
       await store.write((batch) => raiseClasses(batch, classifyDefinition, CLASSIFIER_VERSION, clock.now()));
     }
     const organisation = await store.write((batch) => ensureOrganisation(batch, "default", clock.now()));

@@ -27,6 +27,7 @@ const SLOW = [
   "upstream/modern-front",
   "upstream/oauth",
   "upstream/stdio-life.test.ts",
+  "upstream/wire",
   "upstream/stdio-sessions.test.ts",
   "upstream/stdio-shared.test.ts",
   "upstream/stdio-upstream.test.ts",

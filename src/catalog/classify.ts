@@ -21,7 +21,7 @@ import { weighRisk } from "./weigh-risk.ts";
 const MAX_NAME_CHARACTERS = 512;
 const MAX_FEATURES = 64;
 const READ_NOUNS =
-  /^(?:list|search|lookup|details?|information|info|statistics|stats|status|overview|documentation|history|summary|forecast|current|latest|data|metadata)$/;
+  /^(?:list|search|lookup|details?|information|info|statistics|stats|status|overview|documentation|history|summary|forecast|current|latest|data|metadata|research|news)$/;
 
 export function classifyTool(definition: Json): Verdict {
   const tool: JsonObject = isJsonObject(definition) ? definition : {};
@@ -141,7 +141,8 @@ function findReadNoun(
   clauseWords: readonly Word[],
 ): { readonly word: Word; readonly from: "name" | "text" } | undefined {
   // "Refuels …": a verb that the vocabulary does not have.
-  if (/[^su]s$/.test(clauseWords[0]?.text ?? "")) return undefined;
+  const begins = clauseWords[0]?.text ?? "";
+  if (/[^su]s$/.test(begins) && !nameWords.some(({ text }) => text === begins)) return undefined;
   const named = nameWords.find(({ text }) => READ_NOUNS.test(text));
   if (named) return { word: named, from: "name" };
   const stated = clauseWords.slice(0, 6).find(({ text }) => READ_NOUNS.test(text));

@@ -39,13 +39,22 @@ function findLater(words: readonly Word[]): LaterVerb[] {
     sentences++;
     const word = words[at] as Word;
     const found = findVerb(word.text);
-    if (found?.form === "third" && !found.verb.isDouble && found.verb.act !== "read" && !found.verb.isMaking)
+    if (
+      found?.form === "third" &&
+      !found.verb.isDouble &&
+      found.verb.act !== "read" &&
+      !found.verb.isMaking &&
+      !OF_INPUT.has(found.verb.word)
+    )
       later.push({ verb: found.verb, word });
   }
   return later;
 }
 
 const list = (words: string): ReadonlySet<string> => new Set(words.split(/\s+/));
+
+/** What a tool does with what it is given: "Accepts a list." */
+const OF_INPUT = list("accept apply combine exclude ignore skip");
 
 const ENDS = list(". ! ? \n");
 const FILLERS =
@@ -55,7 +64,7 @@ const FILLERS =
   when whenever want wants need needs who which and also quickly easily safely securely permanently automatically efficiently directly simply
   optionally immediately asynchronously intelligently programmatically instantly atomically recursively synchronously batch bulk mass
   advanced comprehensive powerful simple fast quick smart new able designed intended purpose task performs perform
-  performing does do make makes execute_tool attempts attempt try tries helpful useful convenience write_access read_only here
+  performing conduct conducts carry carries various does do make makes execute_tool attempts attempt try tries helpful useful convenience write_access read_only here
   warning important note danger experimental beta deprecated admin optional`);
 const DETERMINERS =
   list(`a an the all one some any this these those your its multiple several many new existing specific given each every current

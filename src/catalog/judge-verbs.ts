@@ -5,7 +5,7 @@
 import type { ToolClass } from "../policy/decision.ts";
 import type { Clause, ClauseVerb } from "./clause.ts";
 import type { Word } from "./fold-words.ts";
-import { findMovement, type MoneyContext, turnsToMoney } from "./money.ts";
+import { carriesTransfer, findMovement, type MoneyContext, turnsToMoney } from "./money.ts";
 import type { PlacedVerb } from "./name-verb.ts";
 import type { Verb } from "./verbs.ts";
 import { CLASS_RANK, type Confidence, worstClass } from "./verdict.ts";
@@ -25,6 +25,8 @@ export interface VerbVerdict {
   readonly isReversible: boolean;
 }
 
+const ANSWER_NOUNS =
+  /^(?:history|status|info|information|details?|logs?|data|summary|stats|statistics|count|schema|report|metrics|overview|results?)$/;
 const ANSWERS: ReadonlySet<string> = new Set(
   "search searches query queries lookup analysis check checks scan calculation request comparison similarity full semantic vector web advanced retrieval aggregation diagnostic diagnostics detector validation inspection health".split(
     " ",
@@ -33,6 +35,12 @@ const ANSWERS: ReadonlySet<string> = new Set(
 /** What is resolved by looking it up, rather than by dealing with it. */
 const FOUND: ReadonlySet<string> = new Set(
   "id ids name names library address addresses domain dns path paths url urls uri reference references handle hostname package symbol symbols ens identifier username version link links location did".split(
+    " ",
+  ),
+);
+/** What is tested by looking whether it is there and right. */
+const TRIED: ReadonlySet<string> = new Set(
+  "connection connections connectivity access auth authentication credentials login key whether if that regex regexp pattern validity reachability configuration config settings hypothesis".split(
     " ",
   ),
 );
@@ -91,7 +99,8 @@ export function judgeVerbs(question: VerbQuestion): VerbVerdict | undefined {
     const onlyAnswers = name.act === "read" && (isAnswering(first, clause) || PRODUCES.has(first.verb?.word ?? ""));
     return settle(onlyAnswers ? "read" : first.act, onlyAnswers ? "low" : "medium");
   }
-  return settleConflict(name, first, clause, settle);
+  const isAnswer = (nameVerbs[0]?.at ?? 0) > 0 && ANSWER_NOUNS.test(nameWords.at(-1)?.text ?? "");
+  return settleConflict(name, first, clause, isAnswer, settle);
 }
 
 function asksForMoney(words: readonly Word[]): boolean {
@@ -105,8 +114,12 @@ function settleConflict(
   name: VerbSeen,
   first: VerbSeen,
   clause: Clause,
+  isAnswer: boolean,
   settle: (act: ToolClass, confidence: Confidence, isConflict?: boolean) => VerbVerdict,
 ): VerbVerdict {
+  // "commit_history: Gets …": the name is of a thing that can be looked at.
+  const isThing = isAnswer && first.act === "read" && first.verb?.isDouble === false && (name.act === "write" || name.act === "execute");
+  if (isThing) return settle("read", "low");
   if (CLASS_RANK[first.act] < CLASS_RANK[name.act])
     return settle(name.act, first.act === "read" ? "low" : "medium", first.act === "read" && name.verb?.isMaking !== true);
   if (first.act === "destructive" || first.act === "financial") return settle(first.act, "medium", name.act === "read");
@@ -136,6 +149,7 @@ function actOf(verb: Verb, at: number, words: readonly Word[], money: MoneyConte
   if (verb.word === "resolve" && words.slice(at + 1, at + 5).some(({ text }) => FOUND.has(text))) return "read";
   const object = words.slice(at + 1, at + 5);
   if (verb.word === "add" && object.some(({ text }) => /^(?:numbers?|integers?|vectors?|matri(?:x|ces))$/.test(text))) return "read";
+  if (verb.word === "test" && object.some(({ text }) => TRIED.has(text))) return "read";
   if (verb.word === "report" && object.some(({ text }) => /^(?:errors?|bugs?|issues?|abuse|problems?|spam)$/.test(text))) return "write";
   if (verb.act === "financial") return "financial";
   if (verb.act === "destructive") {
@@ -143,7 +157,7 @@ function actOf(verb: Verb, at: number, words: readonly Word[], money: MoneyConte
     if (near.some(({ text }) => EDITED.has(text))) return "write";
     if (verb.word === "drop" && words[at - 2]?.text.startsWith("drag") === true) return "write";
   }
-  if (verb.act !== "read" && findMovement(words, at)) return "financial";
+  if (verb.act !== "read" && (findMovement(words, at, verb.word) || carriesTransfer(words, at, verb.word, money))) return "financial";
   if (turnsToMoney(verb.word, money)) return "financial";
   return verb.word === "withdraw" ? "destructive" : verb.act;
 }

@@ -9,7 +9,7 @@ const list = (words: string): ReadonlySet<string> => new Set(words.split(/\s+/))
 /** Making one of these moves value. */
 const MOVEMENTS =
   list(`payment payments refund refunds payout payouts charge charges withdrawal withdrawals purchase purchases donation donations
-  remittance swap trade trades order orders deposit bid disbursement reimbursement prepayment tip airdrop`);
+  remittance swap trade trades order orders deposit bid bet bets disbursement reimbursement prepayment tip airdrop`);
 /** Value itself: a transfer of it, or sending it, is a payment. */
 const VALUES =
   list(`money funds fund eth ether btc bitcoin sol sui usdc usdt dai bnb matic trx nft nfts erc20 erc721 erc1155 token tokens coin coins
@@ -28,9 +28,9 @@ const PAPERS =
   webhook token tokens url session account accounts customer customers draft drafts`);
 /** Before `order`, these say that it is another one. */
 const OTHER_ORDERS = list("work sort display tab merge reverse stack z sorting execution priority column draw in draft");
-/** Doubles that mean money where value stands beside them. */
+/** Verbs that mean money where value stands beside them. */
 const TURNS = list(
-  "transfer transfers withdraw withdraws deposit deposits swap swaps mint mints bridge bridges redeem redeems fund funds tip bid trade trades invest invests charge charges order orders wire wires claim claims supply burn wrap unwrap delegate",
+  "bid bridge burn charge claim delegate deposit fund invest mint order redeem supply swap tip trade transfer unwrap wire withdraw wrap",
 );
 
 export interface MoneyContext {
@@ -48,36 +48,46 @@ export function turnsToMoney(verb: string, { words, argumentWords }: MoneyContex
   return argumentWords.has("amount") || argumentWords.has("amounts") || argumentWords.has("currency");
 }
 
+/** Carriers that only prepare a movement, or take its record away. */
+const PREPARING = list("approve remove request start");
+/** Carriers that move the thing itself. */
+const SENDING = list("broadcast send submit transfer");
+const MOVED = list("money funds eth ether btc bitcoin sol sui usdc usdt bnb tokens coins crypto cryptocurrency nft nfts satoshis sats");
+/** What is put in and taken out where value is pooled. */
+const POOLED = list("liquidity collateral margin funds");
+const HOLDINGS = list("position rewards");
+/** Behind these stands something else than what is moved. */
+const ENDS = list(". ! ? ; : , ( ) from to in for on");
+const ORDERS = list("order orders trade trades");
+const MAX_REACH = 7;
+
 /** The noun that a carrying verb moves: `create … refund`, `send … tokens`. Undefined where only a paper is made. */
-export function findMovement(words: readonly Word[], verbAt: number): Word | undefined {
-  const carrier = words[verbAt]?.text.replace(/s$/, "");
-  if (carrier === undefined || !(CARRIERS.has(carrier) || CARRIERS.has(`${carrier}s`) || CARRIERS.has(words[verbAt]?.text ?? "")))
-    return undefined;
-  for (let at = verbAt + 1; at < Math.min(words.length, verbAt + MAX_REACH); at++) {
-    const word = words[at] as Word;
-    if (STOPS.has(word.text)) return undefined;
-    if (word.text === "from" || word.text === "to" || word.text === "in" || word.text === "for" || word.text === "on") return undefined;
-    if (PAPERS.has(words[at + 1]?.text ?? "") || words[at + 1]?.text === "link") {
-      if (MOVEMENTS.has(word.text) || VALUES.has(word.text)) return undefined;
-    }
-    if (MOVEMENTS.has(word.text) && !(isOrder(word.text) && OTHER_ORDERS.has(words[at - 1]?.text ?? ""))) {
-      if (isOrder(word.text) && (carrier === "add" || carrier === "remove" || carrier === "proces")) continue;
-      if (carrier === "remove" || carrier === "approve" || carrier === "request" || carrier === "start") continue;
-      return word;
-    }
-    const sends = carrier === "send" || carrier === "transfer" || carrier === "broadcast" || carrier === "submit";
-    if (sends && (CHAIN.has(word.text) || MOVED.has(word.text))) return word;
-    if ((carrier === "add" || carrier === "remove" || carrier === "supply") && POOLED.has(word.text)) return word;
-    if ((carrier === "open" || carrier === "claim") && (word.text === "position" || word.text === "rewards")) return word;
+export function findMovement(words: readonly Word[], at: number, carrier: string): Word | undefined {
+  if (!CARRIERS.has(carrier)) return undefined;
+  for (let next = at + 1; next < Math.min(words.length, at + MAX_REACH); next++) {
+    const word = words[next] as Word;
+    if (ENDS.has(word.text)) return undefined;
+    if (PAPERS.has(words[next + 1]?.text ?? "") && (MOVEMENTS.has(word.text) || VALUES.has(word.text))) return undefined;
+    if (moves(carrier, word.text, words[next - 1]?.text ?? "")) return word;
   }
   return undefined;
 }
 
-const MAX_REACH = 7;
-const STOPS = list(". ! ? ; : , ( )");
-const MOVED = list("money funds eth ether btc bitcoin sol sui usdc usdt bnb tokens coins crypto cryptocurrency nft nfts satoshis sats");
-const POOLED = list("liquidity collateral margin funds");
+/** "Initiates a transfer of funds": the verb stands as a noun. */
+export function carriesTransfer(words: readonly Word[], at: number, carrier: string, money: MoneyContext): boolean {
+  if (!CARRIERS.has(carrier)) return false;
+  const isNear = words.slice(at + 1, at + MAX_REACH).some(({ text }) => text === "transfer" || text === "transfers");
+  return isNear && turnsToMoney("transfer", money);
+}
 
-function isOrder(word: string): boolean {
-  return word === "order" || word === "orders" || word === "trade" || word === "trades";
+function moves(carrier: string, noun: string, before: string): boolean {
+  if (MOVEMENTS.has(noun) && !PREPARING.has(carrier)) {
+    // Orders are also what is sorted, what is worked off, and what goods are added to.
+    if (!ORDERS.has(noun)) return true;
+    if (!OTHER_ORDERS.has(before) && carrier !== "add" && carrier !== "process") return true;
+  }
+  if (SENDING.has(carrier) && (CHAIN.has(noun) || MOVED.has(noun))) return true;
+  if ((carrier === "add" || carrier === "remove" || carrier === "supply") && POOLED.has(noun)) return true;
+  if ((carrier === "process" || carrier === "complete") && noun === "checkout") return true;
+  return (carrier === "open" || carrier === "claim") && HOLDINGS.has(noun);
 }

@@ -15,48 +15,51 @@ export interface Verb {
 }
 
 const SURE: Readonly<Record<ToolClass, string>> = {
-  read: `get list search find fetch read retrieve describe show lookup inspect explore browse analyze analyse compare calculate convert validate
-    verify detect identify determine summarize summarise translate parse extract explain suggest recommend estimate predict classify filter sort
-    discover lint diff ping decode encode encrypt decrypt tokenize match return display print peek grep enumerate introspect traverse visit
-    count examine diagnose crawl scrape poll await wait investigate interpret infer recognize recognise transcribe learn know obtain gather collect
-    view download export solve simplify factor differentiate integrate derive assess study consult understand respond
-    aggregate correlate paginate decompile disassemble deobfuscate minify prettify beautify slugify paraphrase geocode ls cat head whoami echo subtract multiply divide negate sum round floor ceil modulo average median`,
-  write: `create add set update edit modify write save upload insert append change rename move copy duplicate clone replace send publish share import
-    assign unassign configure enable disable register unregister schedule generate make synthesize compose submit complete finish approve reject accept
-    decline reply forward invite attach detach unlink star unstar follow unfollow unlike react vote upvote downvote unpin unlock commit push pull
-    sync synchronize bookmark ingest migrate resize crop rotate grant promote demote reopen dismiss escalate transition notify
-    reserve provision scaffold init initialize setup fork subscribe unsubscribe join leave connect disconnect login logout authenticate authorize
-    authorise navigate click hover drag  scroll fill press swipe tap upsert manage archive unarchive restore trash undo redo revert
-    rollback acknowledge snooze mute unmute block unblock freeze unfreeze adjust increase decrease resume suspend activate deactivate pause
-    install upgrade downgrade rebuild optimize optimise refactor improve rewrite enhance fix repair apply hide unhide
-    render draw  embed  ensure toggle shift extend shorten reduce scale customize select choose pick
-    deactivate onboard offboard ban unban kick redact anonymize mask merge split combine concatenate compress  
-    deprecate retire  bind unbind allocate deallocate claim  reschedule postpone confirm postback remember memorize
-      speak say  expose tune enrich populate seed prepare stage unstage stash rebase cherry amend impersonate
-    establish initiate transform append prepend enqueue dequeue  broadcast emit dispatch draft unpublish override overwrite put`,
-  execute: `run execute exec invoke trigger launch restart reboot shutdown spawn rerun relaunch poweroff hibernate eval deploy redeploy undeploy
-    crash inject interrupt compile start stop`,
-  financial: `pay refund buy purchase sell stake unstake borrow lend repay donate remit reimburse disburse liquidate prepay repurchase
-    restake payout`,
-  destructive: `delete remove destroy purge erase wipe truncate revoke uninstall terminate kill cancel clear reset flush drop rm del rmdir
-    deprovision decommission evict prune discard unprovision nuke shred obliterate expunge cleanup unset invalidate eliminate abort
-    deregister  rescind forget void empty dispose`,
+  read: `aggregate analyse analyze assess average await beautify browse calculate cat ceil classify collect compare consult convert
+    correlate count crawl decode decompile decrypt deobfuscate derive describe detect determine diagnose diff differentiate
+    disassemble discover display divide download echo encode encrypt enumerate estimate examine explain explore export extract
+    factor fetch filter find floor gather geocode get grep head identify infer inspect integrate interpret introspect investigate
+    know learn lint list lookup ls match median minify modulo multiply negate obtain paginate paraphrase parse peek ping poll
+    predict prettify print read recognise recognize recommend rephrase respond retrieve return round scrape search show simplify
+    slugify solve sort study subtract suggest sum summarise summarize tokenize transcribe translate traverse understand validate
+    verify view visit wait whoami`,
+  write: `accept acknowledge activate add adjust allocate amend anonymize append apply approve archive assign attach authenticate
+    authorise authorize ban bind block bookmark broadcast change cherry choose claim click clone combine commit complete compose
+    compress concatenate configure confirm connect copy create crop customize deactivate deallocate decline decrease demote
+    deprecate dequeue detach disable disconnect dismiss dispatch downgrade downvote draft drag draw duplicate edit embed emit
+    enable enhance enqueue enrich ensure escalate establish expose extend fill finish fix follow fork forward freeze generate
+    grant hide hover impersonate import improve increase ingest init initialize initiate insert install invite join kick leave
+    login logout make manage mask memorize merge migrate modify move mute navigate notify offboard onboard optimise optimize
+    override overwrite pause pick populate postback postpone prepare prepend press promote provision publish pull push put react
+    rebase rebuild redact redo reduce refactor register reject remember rename render reopen repair replace reply reschedule
+    reserve resize restore resume retire revert rewrite rollback rotate save say scaffold scale schedule scroll seed select send
+    set setup share shift shorten snooze speak split stage star stash submit subscribe suspend swipe sync synchronize synthesize
+    tap toggle transform transition trash tune unarchive unassign unban unbind unblock undo unfollow unfreeze unhide unlike
+    unlink unlock unmute unpin unpublish unregister unstage unstar unsubscribe update upgrade upload upsert upvote vote write`,
+  execute: `compile crash deploy eval exec execute hibernate inject interrupt invoke launch poweroff reboot redeploy relaunch rerun
+    restart run shutdown spawn start stop trigger undeploy`,
+  financial: `borrow buy disburse donate lend liquidate pay payout prepay purchase refund reimburse remit repay repurchase restake sell
+    stake unstake`,
+  destructive: `abort cancel cleanup clear decommission del delete deprovision deregister destroy discard dispose drop eliminate empty erase
+    evict expunge flush forget invalidate kill nuke obliterate prune purge remove rescind reset revoke rm rmdir shred terminate
+    truncate uninstall unprovision unset void wipe`,
 };
 
 const DOUBLE: Readonly<Record<ToolClass, string>> = {
-  read: `check test query watch monitor track measure profile trace audit review answer help report forecast preview scan score rank format hash
-    look stat sample screenshot capture snapshot evaluate compute simulate reverse map expand debug observe probe benchmark
-    breakdown guess reason think rate plan tail provide access see ask dump glob `,
-  write: `store delegate load open type resolve mark build design interact post tag label comment email message log record lock pin like mark link close index book note  refresh process transfer
-    request respond present focus go back pass patch plot chart place spin trim fit light play skip queue mention  host
-    switch checkout swap deposit withdraw mint bridge redeem fund tip bid trade order charge wire invest  settle `,
-  execute: `call command script fire bootstrap boot   operate`,
-  financial: ``,
-  destructive: `clean ignore exclude expire`,
+  read: `access answer ask audit breakdown capture check compute dump evaluate expand forecast format glob guess hash help look map
+    measure monitor observe plan preview probe profile provide query rank rate reason report research reverse review sample scan
+    score screenshot see simulate snapshot stat tail think trace track watch`,
+  write: `back bid book bridge build charge chart checkout close comment delegate deposit design email fit focus fund go host index
+    interact invest label light like link load lock log mark mention message mint note open order pass patch pin place play plot
+    post present process queue record redeem refresh request resolve respond settle skip spin store swap switch tag tip trade
+    transfer trim type wire withdraw`,
+  execute: `benchmark boot bootstrap call command debug fire operate script test`,
+  financial: "",
+  destructive: `clean exclude expire ignore`,
 };
 
 const MAKING: ReadonlySet<string> = new Set(
-  "generate make build produce synthesize compose render draw draft plot chart create produce optimize optimise improve enhance transform".split(
+  "generate make build produce synthesize compose render draw draft plot chart create optimize optimise improve enhance transform".split(
     " ",
   ),
 );

@@ -22,6 +22,10 @@ const LINE_CR = 4;
 const LAST_CR = 5;
 const DONE = 6;
 
+/** Texts that are remembered, for the same ones come again and again; of at most so many octets. */
+const REMEMBERED = 64;
+const MAX_REMEMBERED_OCTETS = 40;
+
 /** Of each field: where its name begins and ends, where its value begins and ends. */
 const PLACES = 4;
 
@@ -34,6 +38,8 @@ export class FieldReader {
   #at = 0;
   #bytes: Buffer = Buffer.alloc(0);
   #base = 0;
+  readonly #names: (string | undefined)[] = Array.from({ length: REMEMBERED });
+  readonly #values: (string | undefined)[] = Array.from({ length: REMEMBERED });
 
   constructor(bounds: FieldBounds) {
     this.#bounds = bounds;
@@ -126,12 +132,22 @@ export class FieldReader {
 
   /** In lower case. */
   nameAt(index: number): string {
-    return this.#text(index * PLACES).toLowerCase();
+    const slot = this.#slotOf(index * PLACES);
+    const known = this.#names[slot];
+    if (known !== undefined && this.#isNamed(index, known)) return known;
+    const name = this.#text(index * PLACES).toLowerCase();
+    if (name.length <= MAX_REMEMBERED_OCTETS) this.#names[slot] = name;
+    return name;
   }
 
   /** One character an octet, without the blanks around it. */
   valueAt(index: number): string {
-    return this.#text(index * PLACES + 2);
+    const slot = this.#slotOf(index * PLACES + 2);
+    const known = this.#values[slot];
+    if (known !== undefined && this.#isValued(index, known)) return known;
+    const value = this.#text(index * PLACES + 2);
+    if (value.length <= MAX_REMEMBERED_OCTETS) this.#values[slot] = value;
+    return value;
   }
 
   /** The first field of that name, from `from` on; -1 where there is none. The name is given in lower case. */
@@ -168,11 +184,31 @@ export class FieldReader {
   #isNamed(index: number, name: string): boolean {
     const begin = this.#places[index * PLACES] as number;
     if ((this.#places[index * PLACES + 1] as number) - begin !== name.length) return false;
+    const bytes = this.#bytes;
     const first = this.#base + begin;
     for (let at = 0; at < name.length; at++) {
-      if (LOWER_OCTETS[this.#bytes[first + at] as number] !== name.charCodeAt(at)) return false;
+      if (LOWER_OCTETS[bytes[first + at] as number] !== name.charCodeAt(at)) return false;
     }
     return true;
+  }
+
+  #isValued(index: number, value: string): boolean {
+    const begin = this.#places[index * PLACES + 2] as number;
+    if ((this.#places[index * PLACES + 3] as number) - begin !== value.length) return false;
+    const bytes = this.#bytes;
+    const first = this.#base + begin;
+    for (let at = 0; at < value.length; at++) if (bytes[first + at] !== value.charCodeAt(at)) return false;
+    return true;
+  }
+
+  /** Where a text would be remembered, by its length, its first octet and its last. */
+  #slotOf(place: number): number {
+    const begin = this.#places[place] as number;
+    const end = this.#places[place + 1] as number;
+    if (begin === end) return 0;
+    const first = (this.#bytes[this.#base + begin] as number) & 0x1f;
+    const last = (this.#bytes[this.#base + end - 1] as number) & 0x1f;
+    return ((end - begin) * 7 + first * 3 + last) % REMEMBERED;
   }
 
   #text(place: number): string {

@@ -27,9 +27,19 @@ export interface PinnedAddress {
   readonly family: 4 | 6;
 }
 
+/** How node's own `connect` gets to a host, and nowhere else. */
+export interface Route {
+  /** An address that was judged, or a name for `lookup`. */
+  readonly host: string;
+  /** Answers with addresses that were judged, or fails with an `AddressRefused`. */
+  readonly lookup: LookupFunction;
+}
+
 export interface AddressGuard {
   /** Judges a host as it stands in a URL: a name or an address in any spelling. */
   judgeHost(host: string): Promise<Result<readonly PinnedAddress[]>>;
+  /** An address is judged at once, a name when it is connected to. */
+  routeTo(host: string): Route | AddressRefused;
   /** Opens connections for undici, each to an address that was judged for it. TLS keeps to the name. */
   createConnector(options: ConnectorOptions): buildConnector.connector;
 }
@@ -133,10 +143,22 @@ export function createAddressGuard(options: AddressGuardOptions): AddressGuard {
     else callback(null, first.address, first.family);
   };
 
+  const lookupJudged: LookupFunction = (hostname, asked, callback) => void answerLookup(hostname, asked.all === true, callback);
+
+  const routeTo = (hostname: string): Route | AddressRefused => {
+    const host = readHost(hostname);
+    if (host === undefined) return new AddressRefused(refuseAddress("the host of the address can't be read"));
+    if (host.ip === undefined) return { host: hostname, lookup: lookupJudged };
+    // Node asks nobody about an address, so it is judged here.
+    const judged = judgeLiteral(host.name, host.ip);
+    if (!judged.ok) return new AddressRefused(judged.failures[0] as Failure);
+    return { host: (judged.value[0] as PinnedAddress).address, lookup: lookupJudged };
+  };
+
   return {
     judgeHost,
+    routeTo,
     createConnector({ timeoutMs: connectTimeoutMs, ca }) {
-      const lookupJudged: LookupFunction = (hostname, asked, callback) => void answerLookup(hostname, asked.all === true, callback);
       const trust = ca === undefined ? {} : { ca };
       const connect = buildConnector({
         timeout: connectTimeoutMs,
@@ -145,17 +167,9 @@ export function createAddressGuard(options: AddressGuardOptions): AddressGuard {
         ...trust,
       } as buildConnector.BuildOptions);
       return (target, callback) => {
-        const host = readHost(target.hostname);
-        // Node asks nobody about an address, so it is judged here.
-        const judged = host?.ip === undefined ? undefined : judgeLiteral(host.name, host.ip);
-        if (host === undefined || judged?.ok === false) {
-          const failure = judged?.ok === false ? judged.failures[0] : undefined;
-          const refused = new AddressRefused(failure ?? refuseAddress("the host of the address can't be read"));
-          process.nextTick(() => callback(refused, null));
-          return;
-        }
-        const pinned = judged?.ok === true ? judged.value[0] : undefined;
-        connect(pinned === undefined ? target : { ...target, hostname: pinned.address }, callback);
+        const route = routeTo(target.hostname);
+        if (route instanceof AddressRefused) process.nextTick(() => callback(route, null));
+        else connect({ ...target, hostname: route.host }, callback);
       };
     },
   };

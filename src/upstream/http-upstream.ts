@@ -4,10 +4,13 @@
  * is undone, the server's own headers are added here and only headers on the list go along with them.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import { type Dispatcher, Pool } from "undici";
 import { FailureError } from "../kernel/failure.ts";
-import { type AddressGuard, AddressRefused } from "./address-guard.ts";
-import { createHeaderSelection, findUnusableHeader } from "./upstream-headers.ts";
+import type { AddressGuard } from "./address-guard.ts";
+import { findUnusableHeader } from "./upstream-headers.ts";
+import type { Connection } from "./wire/connection.ts";
+import { ConnectionPool, type Waiting } from "./wire/connection-pool.ts";
+import { createSocketOpener } from "./wire/open-socket.ts";
+import { createHeadWriter } from "./wire/write-head.ts";
 
 /** Connections for calls; a request beyond them waits for one. */
 export const MAX_CALL_CONNECTIONS = 64;
@@ -20,8 +23,6 @@ export const CONNECT_TIMEOUT_MS = 10_000;
 export const WAIT_TIMEOUT_MS = 20_000;
 /** How long the server may think before its answer begins, and be silent within it. */
 export const ANSWER_TIMEOUT_MS = 300_000;
-const KEEP_ALIVE_MS = 4_000;
-const KEEP_ALIVE_MAX_MS = 60_000;
 
 export type FaultReason =
   | "address_refused"
@@ -134,41 +135,28 @@ export function createHttpUpstream(options: HttpUpstreamOptions): HttpUpstream {
     throw new FailureError({ code: "invalid_config", message: `the header \`${unusable}\` can't be set for a server` });
   }
   const bounds: UpstreamBounds = { ...DEFAULT_BOUNDS, ...options.bounds };
-  const path = `${url.pathname}${url.search}`;
-  const selectHeaders = createHeaderSelection(options.headers);
-  const connect = options.guard.createConnector({ timeoutMs: bounds.connectTimeoutMs, ca: options.ca });
-  const openPool = (connections: number, bodyTimeout: number): Pool =>
-    new Pool(url.origin, {
+  const writeHead = createHeadWriter(url, options.headers);
+  const openSocket = createSocketOpener({ url, guard: options.guard, ca: options.ca });
+  const openPool = (connections: number, silenceTimeoutMs: number): ConnectionPool =>
+    new ConnectionPool(openSocket, {
       connections,
-      connect,
-      pipelining: 1,
-      allowH2: false,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      keepAliveMaxTimeout: KEEP_ALIVE_MAX_MS,
-      headersTimeout: bounds.answerTimeoutMs,
-      bodyTimeout,
+      connectTimeoutMs: bounds.connectTimeoutMs,
+      waitTimeoutMs: bounds.waitTimeoutMs,
+      headTimeoutMs: bounds.answerTimeoutMs,
+      silenceTimeoutMs,
     });
   const calls = openPool(bounds.callConnections, bounds.answerTimeoutMs);
-  let streams: Pool | undefined;
+  let streams: ConnectionPool | undefined;
   const gate: Gate = { waiting: 0, closed: false };
 
   return {
     exchange(request, sink) {
-      const running = new RunningExchange(request, sink, gate, bounds.waitTimeoutMs);
+      const head = writeHead(request);
+      const running = new RunningExchange(request, head ?? "", sink, gate);
       if (gate.closed) running.refuse("closed", "the server's connections are closed");
+      else if (head === undefined) running.refuse("unsendable", "a header or the path can't be sent");
       else if (gate.waiting >= bounds.waitingRequests) running.refuse("busy", "too many requests wait for a connection");
-      else {
-        const pool = request.stream === true ? (streams ??= openPool(MAX_STREAM_CONNECTIONS, 0)) : calls;
-        const headers = selectHeaders(request.headers);
-        if (request.authorization !== undefined) headers.push("authorization", request.authorization);
-        const dispatched: Dispatcher.DispatchOptions = {
-          path: request.path ?? path,
-          method: request.method,
-          headers,
-          body: request.body ?? null,
-        };
-        running.start(pool, dispatched);
-      }
+      else running.start(request.stream === true ? (streams ??= openPool(MAX_STREAM_CONNECTIONS, 0)) : calls);
       return running;
     },
     get waiting() {
@@ -176,7 +164,7 @@ export function createHttpUpstream(options: HttpUpstreamOptions): HttpUpstream {
     },
     async close() {
       gate.closed = true;
-      await Promise.all([calls.destroy(), streams?.destroy()]);
+      await Promise.all([calls.close(), streams?.close()]);
     },
   };
 }
@@ -198,31 +186,36 @@ interface Gate {
 }
 
 /** One request on its way, from the wait for a connection to the one end that its sink is told. */
-class RunningExchange implements OpenExchange, Dispatcher.DispatchHandler {
+class RunningExchange implements OpenExchange, Waiting {
+  readonly head: string;
   readonly #request: UpstreamRequest;
   readonly #sink: AnswerSink;
   readonly #gate: Gate;
-  readonly #waitTimeoutMs: number;
-  #controller: Dispatcher.DispatchController | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #pool: ConnectionPool | undefined;
+  #connection: Connection | undefined;
   #onAbort: (() => void) | undefined;
-  /** In the pool's queue. */
-  #queued = false;
+  #isWaiting = false;
   /** The first byte may have left. */
   #started = false;
   #ended = false;
-  /** Inside `dispatch`: whoever asked has no handle yet. */
-  #dispatching = false;
   #received = 0;
 
-  constructor(request: UpstreamRequest, sink: AnswerSink, gate: Gate, waitTimeoutMs: number) {
+  constructor(request: UpstreamRequest, head: string, sink: AnswerSink, gate: Gate) {
     this.#request = request;
+    this.head = head;
     this.#sink = sink;
     this.#gate = gate;
-    this.#waitTimeoutMs = waitTimeoutMs;
   }
 
-  start(pool: Pool, options: Dispatcher.DispatchOptions): void {
+  get body(): Buffer | undefined {
+    return this.#request.body;
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  start(pool: ConnectionPool): void {
     const { signal } = this.#request;
     if (signal?.aborted === true) {
       this.refuse("cancelled", "cancelled before it was sent");
@@ -232,14 +225,10 @@ class RunningExchange implements OpenExchange, Dispatcher.DispatchHandler {
       this.#onAbort = () => this.cancel();
       signal.addEventListener("abort", this.#onAbort, { once: true });
     }
-    this.#queued = true;
+    this.#isWaiting = true;
     this.#gate.waiting++;
-    this.#dispatching = true;
-    pool.dispatch(options, this);
-    this.#dispatching = false;
-    if (this.#queued && !this.#ended) {
-      this.#timer = setTimeout(() => this.#end("wait_timeout", "no connection in time"), this.#waitTimeoutMs);
-    }
+    this.#pool = pool;
+    pool.take(this);
   }
 
   /** Tells the sink, after the caller has its handle, that nothing was sent. */
@@ -252,22 +241,20 @@ class RunningExchange implements OpenExchange, Dispatcher.DispatchHandler {
   }
 
   resume(): void {
-    if (!this.#ended) this.#controller?.resume();
+    if (!this.#ended) this.#connection?.resume();
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onRefused(reason: FaultReason, detail: string): void {
+    this.#end(reason, detail);
+  }
+
+  onLeaving(connection: Connection): void {
     this.#leaveQueue();
-    // A second start would send the request again; an ended exchange must not be sent at all.
-    if (this.#ended || this.#started) {
-      controller.abort(new Error("not to be sent"));
-      return;
-    }
     this.#started = true;
-    this.#controller = controller;
+    this.#connection = connection;
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    if (this.#ended || status < 200) return;
+  onHead(status: number, headers: IncomingHttpHeaders): void {
     if (status >= 300 && status < 400) {
       this.#end("redirect", `the server answered ${status}`);
       return;
@@ -277,77 +264,63 @@ class RunningExchange implements OpenExchange, Dispatcher.DispatchHandler {
       this.#end("encoding", "the answer is encoded in a way that was not asked for");
       return;
     }
-    this.#guarded(() => this.#sink.onStart(status, headers));
+    try {
+      this.#sink.onStart(status, headers);
+    } catch {
+      this.#endForSink();
+    }
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#ended) return;
-    this.#received += chunk.length;
+  onPiece(piece: Buffer): boolean {
+    this.#received += piece.length;
     if (this.#received > (this.#request.answerLimitBytes ?? Number.POSITIVE_INFINITY)) {
       this.#end("too_large", "the answer is larger than its bound");
-      return;
+      return true;
     }
-    this.#guarded(() => {
-      if (!this.#sink.onData(chunk)) controller.pause();
-    });
+    try {
+      return this.#sink.onData(piece);
+    } catch {
+      this.#endForSink();
+      return true;
+    }
   }
 
-  onResponseEnd(): void {
+  onWhole(): void {
     if (this.#ended) return;
     this.#finish();
-    this.#sink.onEnd();
+    try {
+      this.#sink.onEnd();
+    } catch {
+      // It has had its end; whoever else travels on this connection must not pay for it.
+    }
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#leaveQueue();
-    const reason = classifyError(error, this.#started);
-    if (this.#dispatching) this.refuse(reason, error.message);
-    else this.#end(reason, error.message);
+  onBroken(reason: FaultReason, detail: string): void {
+    this.#end(reason, detail);
   }
 
   /** A sink that throws is a bug of its owner; the exchange must still end. */
-  #guarded(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.#end("broken", "the answer could not be taken");
-      throw error;
-    }
+  #endForSink(): void {
+    this.#end("broken", "the answer could not be taken");
   }
 
   #leaveQueue(): void {
-    if (!this.#queued) return;
-    this.#queued = false;
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
     this.#gate.waiting--;
-    clearTimeout(this.#timer);
   }
 
   #finish(): void {
     this.#ended = true;
-    clearTimeout(this.#timer);
     if (this.#onAbort !== undefined) this.#request.signal?.removeEventListener("abort", this.#onAbort);
   }
 
   #end(reason: FaultReason, detail: string): void {
     if (this.#ended) return;
     this.#finish();
-    this.#controller?.abort(new Error(reason));
+    if (this.#isWaiting) this.#pool?.forget(this);
+    this.#leaveQueue();
+    this.#connection?.destroy();
     this.#sink.onFault({ reason, sent: this.#started ? "unknown" : "not_sent", detail });
-  }
-}
-
-function classifyError(error: Error & { readonly code?: unknown }, started: boolean): FaultReason {
-  if (error instanceof AddressRefused) return "address_refused";
-  switch (error.code) {
-    case "UND_ERR_HEADERS_TIMEOUT":
-    case "UND_ERR_BODY_TIMEOUT":
-      return "answer_timeout";
-    case "UND_ERR_INVALID_ARG":
-      return started ? "broken" : "unsendable";
-    case "UND_ERR_CLOSED":
-    case "UND_ERR_DESTROYED":
-      return "closed";
-    default:
-      return started ? "broken" : "connect";
   }
 }

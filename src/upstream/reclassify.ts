@@ -9,7 +9,7 @@ import type { Readable } from "../store/read-rows.ts";
 import type { Batch } from "../store/store.ts";
 import { readStoredDefinition } from "./definition.ts";
 import type { ClassifyTool, ToolClassification } from "./observe-list.ts";
-import { listStoredServers, readStoredServer, type StoredTool, writeStoredTool } from "./tables.ts";
+import { hasOtherClassifier, listStoredServers, readStoredServer, type StoredTool, writeStoredTool } from "./tables.ts";
 
 export interface Reclassification {
   readonly name: string;
@@ -36,11 +36,12 @@ function rank(order: readonly string[], word: string | undefined): number {
   return word === undefined ? -1 : order.indexOf(word);
 }
 
-/** Whether anything of the store waits for this classifier: one look, so that opening a folder costs next to nothing. */
-export async function hasOutdatedClasses(source: Readable, version: string): Promise<boolean> {
+/** Whether there is anything to raise: looked at without a writer's lock, and next to nothing where all are current. */
+export async function canRaiseClasses(source: Readable, classify: ClassifyTool, version: string): Promise<boolean> {
+  if (!(await hasOtherClassifier(source, version))) return false;
   for (const serverId of await listStoredServers(source)) {
     const { tools } = await readStoredServer(source, serverId);
-    if (tools.some((tool) => tool.accepted !== undefined && tool.classifierVersion !== version)) return true;
+    if (listReclassifications(tools, classify, version).some(({ isLower }) => !isLower)) return true;
   }
   return false;
 }

@@ -91,6 +91,16 @@ export async function listStoredServers(source: Readable): Promise<readonly stri
   return rows.map((row) => String(row["server_id"]));
 }
 
+/** Whether any accepted definition was classified by another version, or by none. */
+export async function hasOtherClassifier(source: Readable, version: string): Promise<boolean> {
+  const rows = await readRows(
+    source,
+    "SELECT 1 AS found FROM upstream_tools WHERE accepted_definition IS NOT NULL AND (classifier_version IS NULL OR classifier_version <> ?) LIMIT 1",
+    [version],
+  );
+  return rows.length > 0;
+}
+
 export async function writeStoredTool(batch: Batch, serverId: string, tool: StoredTool, nowMs: number): Promise<void> {
   await batch.run(
     `INSERT INTO upstream_tools (server_id, name, state, reason, accepted_definition, accepted_hash, pending_definition, pending_hash,

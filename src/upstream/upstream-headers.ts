@@ -1,5 +1,5 @@
 /**
- * The headers that go to a server: those on the list, from whoever forwards the message, and the server's own from its
+ * Which headers go to a server: those on the list, from whoever forwards the message, and the server's own from its
  * configuration, which win. A client's `Authorization` and cookies are not on the list, so they can't go along.
  */
 import { OWN_HEADERS } from "../config/text-checks.ts";
@@ -32,19 +32,7 @@ export function findUnusableHeader(headers: Readonly<Record<string, string>>): s
   return undefined;
 }
 
-/** Flat list of names and values, as the connection takes it. */
-export type SelectHeaders = (forwarded: Readonly<Record<string, string>>) => string[];
-
-/** `forwarded` has its names in lower case; those that are not on the list are left out. */
-export function createHeaderSelection(own: Readonly<Record<string, string>>): SelectHeaders {
-  const ownNames = new Set(Object.keys(own).map((name) => name.toLowerCase()));
-  const always = ["accept-encoding", "identity", ...Object.entries(own).flat()];
-  return (forwarded) => {
-    const list = [...always];
-    for (const name of Object.keys(forwarded)) {
-      if (ownNames.has(name) || !(FORWARDED.has(name) || name.startsWith(FORWARDED_PREFIX))) continue;
-      list.push(name, forwarded[name] as string);
-    }
-    return list;
-  };
+/** Whether a header goes along from whoever forwards a message; its name is in lower case. */
+export function isForwarded(name: string): boolean {
+  return FORWARDED.has(name) || name.startsWith(FORWARDED_PREFIX);
 }

@@ -87,6 +87,11 @@ describe("the house", () => {
     expect(path_.filter((source) => /(?<![.\w])fetch\(/.test(source.text)).map((source) => source.file)).toEqual([]);
   });
 
+  it("sends calls through its own client: undici asks addresses that others named, and nothing else", () => {
+    const users = sources.filter((source) => source.imports.includes("undici")).map((source) => source.file);
+    expect(users.toSorted()).toEqual(["src/upstream/address-guard.ts", "src/upstream/guarded-fetch.ts"]);
+  });
+
   it("knows the database in store/ alone", () => {
     const knowing = sources.filter((source) => source.imports.some((name) => name === "node:sqlite" || name === "pg"));
     expect(knowing.length).toBeGreaterThan(0);

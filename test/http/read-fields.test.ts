@@ -99,6 +99,24 @@ describe("laws", () => {
     );
   });
 
+  test("a reader that has read others before reads as a new one does", () => {
+    const texts = fc.array(
+      fc.array(fc.tuple(fc.constantFrom("a", "A", "ab", "aB", "b-c", "x"), fc.constantFrom("", "1", "a", "A", "q1", "Q1", "101"))),
+    );
+    fc.assert(
+      fc.property(texts, (sections) => {
+        const old = new FieldReader(BOUNDS);
+        for (const section of sections) {
+          const bytes = Buffer.from(`${section.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
+          old.reset();
+          old.read(bytes, 0, bytes.length);
+          const fields = Array.from({ length: old.count }, (_, index) => [old.nameAt(index), old.valueAt(index)]);
+          expect(fields).toEqual(section.map(([name, value]) => [name.toLowerCase(), value]));
+        }
+      }),
+    );
+  });
+
   test("whatever the bytes, a cut changes nothing", () => {
     const octets = fc.array(fc.constantFrom("a", "B", ":", " ", "\t", "\r", "\n", "\r\n", "\0", "é", "1"), { maxLength: 24 });
     fc.assert(

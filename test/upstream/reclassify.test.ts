@@ -10,7 +10,7 @@ import { openStore } from "../../src/store/open-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { readDefinitions } from "../../src/upstream/definition.ts";
 import { type ClassifyTool, observeList } from "../../src/upstream/observe-list.ts";
-import { hasOutdatedClasses, listReclassifications, raiseClasses, takeReclassifications } from "../../src/upstream/reclassify.ts";
+import { canRaiseClasses, listReclassifications, raiseClasses, takeReclassifications } from "../../src/upstream/reclassify.ts";
 import { readStoredServer, type StoredTool, upstreamMigrations } from "../../src/upstream/tables.ts";
 import { loadToolIndex, SET_BY_HAND } from "../../src/upstream/tool-index.ts";
 
@@ -52,12 +52,13 @@ const told = async (): Promise<unknown> =>
 
 test("tools that were accepted before there was a classifier get their class", async () => {
   await observe(["a"]);
-  expect(await hasOutdatedClasses(store.query, "1")).toBe(true);
+  const classify = says("1", { a: ["destructive", "critical"] });
+  expect(await canRaiseClasses(store.query, classify, "1")).toBe(true);
   const before = await readGeneration(store.query);
-  expect(await store.write((batch) => raiseClasses(batch, says("1", { a: ["destructive", "critical"] }), "1", 5))).toBe(1);
+  expect(await store.write((batch) => raiseClasses(batch, classify, "1", 5))).toBe(1);
   expect(await told()).toEqual([["a", "destructive", "critical", "1"]]);
   expect(await readGeneration(store.query)).toBeGreaterThan(before);
-  expect(await hasOutdatedClasses(store.query, "1")).toBe(false);
+  expect(await canRaiseClasses(store.query, classify, "1")).toBe(false);
 });
 
 test("a newer version raises by itself, lowers by a person's word alone, and asks no tool of its own version again", async () => {
@@ -85,6 +86,8 @@ test("a newer version raises by itself, lowers by a person's word alone, and ask
     ["same", "read", "low", "2"],
     ["up", "execute", "high", "2"],
   ]);
+  // What is only milder takes no writer's turn when a folder is opened.
+  expect(await canRaiseClasses(store.query, newer, "2")).toBe(false);
   const waiting = listReclassifications(await stored(), newer, "2");
   expect(waiting.map(({ name, isLower }) => [name, isLower])).toEqual([
     ["down", true],
