@@ -1,8 +1,10 @@
-/** Writes `schema/policy.schema.json` and `schema/policy-test.schema.json` from the language's tables. A test keeps them fresh. */
+/** Writes the schemas of policies, policy tests and attacks from the tables that read them. Tests keep them fresh. */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import { describeAttackSchema } from "./attack-schema.ts";
 import { describePolicySchema, describePolicyTestSchema, printSchema } from "./policy-schema.ts";
 
 const folder = path.resolve(import.meta.dirname, "../schema");
 writeFileSync(path.join(folder, "policy.schema.json"), printSchema(describePolicySchema()));
 writeFileSync(path.join(folder, "policy-test.schema.json"), printSchema(describePolicyTestSchema()));
+writeFileSync(path.join(folder, "attack.schema.json"), printSchema(describeAttackSchema()));

@@ -2,11 +2,13 @@
  * The tools of one server as the gateway serves them: the accepted snapshot, kept current with the store, and fresh
  * looks at the server's own list. One look at a time; whoever needs one waits for the one under way.
  */
+import { setImmediate } from "node:timers/promises";
 import type { Result } from "../kernel/failure.ts";
 import type { ListItem } from "../mcp/lists.ts";
 import type { Store } from "../store/store.ts";
+import type { ToolDefinition } from "../upstream/definition.ts";
 import type { ServerListing } from "../upstream/list-tools.ts";
-import type { ListOptions, Observation } from "../upstream/observe-list.ts";
+import type { ClassifyTool, ListOptions, Observation } from "../upstream/observe-list.ts";
 import { observeList } from "../upstream/observe-list.ts";
 import { type ClassesByHand, loadToolIndex, type ToolIndex } from "../upstream/tool-index.ts";
 
@@ -50,6 +52,19 @@ export interface ServedTools {
   close(): void;
 }
 
+/** Definitions that are classified before other work gets its turn. */
+const CLASSIFIED_AT_ONCE = 32;
+
+/** A first list is read before the transaction that accepts it, in turns: no call waits for it. */
+async function classifyAhead(definitions: readonly ToolDefinition[], classify: ClassifyTool): Promise<ClassifyTool> {
+  const classified = new Map<ToolDefinition, ReturnType<ClassifyTool>>();
+  for (const definition of definitions) {
+    classified.set(definition, classify(definition));
+    if (classified.size % CLASSIFIED_AT_ONCE === 0) await setImmediate();
+  }
+  return (definition) => classified.get(definition) ?? classify(definition);
+}
+
 export function createServedTools(options: ServedToolsOptions): ServedTools {
   const { store, serverId } = options;
   let index: ToolIndex | undefined;
@@ -77,7 +92,8 @@ export function createServedTools(options: ServedToolsOptions): ServedTools {
     era = listing.value.verdict.era;
     const { tools } = listing.value;
     if (index?.hasAcceptedList && !index.wouldChange(tools, true, options.mode)) return;
-    const how: ListOptions = { complete: true, mode: options.mode, nowMs: options.now(), classify: options.classify };
+    const classify = options.classify && !index?.hasAcceptedList ? await classifyAhead(tools, options.classify) : options.classify;
+    const how: ListOptions = { complete: true, mode: options.mode, nowMs: options.now(), classify };
     const observation = await store.write((batch) => observeList(batch, serverId, tools, how));
     await reload();
     if (observation.wrote) options.onObserved(observation);
