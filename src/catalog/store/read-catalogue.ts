@@ -140,6 +140,20 @@ export class Catalogue {
     return this.#built.all<ServerRow>("SELECT * FROM server WHERE id > ? ORDER BY id LIMIT ?", after, limit).map(toServer);
   }
 
+  /** The last ones that came. */
+  listLatestServers(limit: number): readonly ListedServer[] {
+    return this.#built.all<ServerRow>("SELECT * FROM server ORDER BY id DESC LIMIT ?", limit).map(toServer);
+  }
+
+  /** Addresses of the tools numbered above `from` up to `to`, for lists of all there are. */
+  listAddresses(from: number, to: number): readonly { readonly server: string; readonly tool: string }[] {
+    return this.#built.all(
+      "SELECT server.slug AS server, tool.slug AS tool FROM tool JOIN server ON server.id = server_id WHERE tool.id > ? AND tool.id <= ?",
+      from,
+      to,
+    );
+  }
+
   searchServers(words: string, limit: number): readonly ListedServer[] {
     const match = writeMatch({ words }, "{name}");
     if (match === undefined) return [];

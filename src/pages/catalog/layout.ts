@@ -43,7 +43,8 @@ export interface PageParts {
 
 const SECURITY = {
   "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-  "referrer-policy": "no-referrer",
+  // A form of a page that tells no referrer comes from nowhere, and is refused.
+  "referrer-policy": "same-origin",
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
 } as const;

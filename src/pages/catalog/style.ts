@@ -23,7 +23,7 @@ const badges = Object.entries(BADGES)
   .map(([name, { ground, ink }]) => `.${name}{background:${ground};color:${ink}}`)
   .join("\n");
 
-export const STYLE = `:root{${variables(COLOURS.light)};color-scheme:light dark}
+export const STYLE: string = `:root{${variables(COLOURS.light)};color-scheme:light dark}
 @media (prefers-color-scheme:dark){:root{${variables(COLOURS.dark)}}}
 *{box-sizing:border-box}
 body{margin:0;font:1rem/1.55 system-ui,sans-serif;color:var(--ink);background:var(--ground)}

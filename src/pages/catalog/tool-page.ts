@@ -4,7 +4,7 @@
  */
 import { type AttackLink, linkTool } from "../../catalog/attacks/link-attacks.ts";
 import { SIGNALS } from "../../catalog/signals.ts";
-import type { Catalogue, ListedServer, ListedTool, PlacedTool, ToolRecord } from "../../catalog/store/read-catalogue.ts";
+import type { Catalogue, ListedServer, ListedTool, PlacedTool } from "../../catalog/store/read-catalogue.ts";
 import { type Html, html } from "../html.ts";
 import { attackCards } from "./attack-pages.ts";
 import { readDefinition, type ShownDefinition, sampleArguments } from "./definition.ts";
