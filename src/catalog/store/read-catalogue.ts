@@ -74,6 +74,7 @@ export interface Found {
   readonly risks: Readonly<Record<ToolRisk, number>>;
 }
 
+const NEIGHBOURS_LOOKED_AT = 100;
 const TOOL = "tool.id, server_id, tool.slug, tool.name, class, risk, brief, signals";
 const PLACED = `${TOOL}, server.slug AS server_slug, server.name AS server_name`;
 
@@ -204,12 +205,14 @@ export class Catalogue {
   listNeighbours(tool: ListedTool, limit: number): readonly PlacedTool[] {
     const sql = `SELECT ${PLACED} FROM tool JOIN server ON server.id = server_id WHERE class = ? AND tool.id > ? AND server_id <> ? ORDER BY tool.id LIMIT ?`;
     const last = this.#built.first<{ id: number }>("SELECT max(id) AS id FROM tool WHERE server_id = ?", tool.server)?.id ?? tool.id;
-    const ask = (after: number, count: number) =>
-      this.#built.all<PlacedRow>(sql, TOOL_CLASSES.indexOf(tool.class), after, tool.server, count);
-    const next = ask(last, limit);
-    const known = new Set(next.map(({ id }) => id));
-    const first = next.length < limit ? ask(0, limit - next.length).filter(({ id }) => !known.has(id)) : [];
-    return [...next, ...first].map(toPlaced);
+    const chosen = new Map<number, PlacedRow>();
+    // Of each server one, as far as the look goes.
+    for (const after of [last, 0]) {
+      if (chosen.size >= limit) break;
+      for (const row of this.#built.all<PlacedRow>(sql, TOOL_CLASSES.indexOf(tool.class), after, tool.server, NEIGHBOURS_LOOKED_AT))
+        if (chosen.size < limit && !chosen.has(row.server_id)) chosen.set(row.server_id, row);
+    }
+    return [...chosen.values()].map(toPlaced);
   }
 
   search(asked: SearchAsked, offset: number, limit: number): Found {

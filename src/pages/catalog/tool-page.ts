@@ -96,7 +96,7 @@ ${
 }
 <p>Part of the <a href="${serverPath(server)}">${serverName} server</a>.</p>
 <h2>What an agent can do with it</h2>
-<p>${name} ${words.can}; ${serverName} itself sets no limit on it that the protocol could tell.</p>
+<p>${name} ${words.can} in ${serverName}, with no limits today: the protocol has none, so nothing stands between an agent and this tool unless a gateway does.</p>
 <p>${words.unchecked}</p>
 <p>${words.policy}</p>
 <p><strong>${words.summary}</strong></p>
