@@ -1,5 +1,5 @@
 /**
- * Writes the catalogue that ships, `catalogue/servers.jsonl`: installs the packages of `catalogue/packages.json` at their
+ * Writes the catalogue that ships, `catalogue/servers.jsonl`, and its lines of `NOTICE`: installs the packages of `catalogue/packages.json` at their
  * versions into a temporary folder, without their install scripts, and asks each for its tools. A package whose licence is
  * not on the list, or that does not list its tools without a credential, is left out and named.
  *
@@ -56,6 +56,9 @@ try {
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, scanNext));
   scanned.sort((left, right) => (left.server.package < right.server.package ? -1 : 1));
   writeFileSync(path.join(ROOT, "catalogue/servers.jsonl"), scanned.map((server) => `${JSON.stringify(server)}\n`).join(""));
+  const noted = scanned.map(({ server }) => `  ${server.package} ${server.version} (${server.licence})\n`).join("");
+  const notice = readFileSync(path.join(ROOT, "NOTICE"), "utf8");
+  writeFileSync(path.join(ROOT, "NOTICE"), notice.replace(/(own licence:\n\n)[\s\S]*$/, (_, head: string) => head + noted));
   const count = scanned.reduce((sum, { tools }) => sum + tools.length, 0);
   process.stderr.write(`${scanned.length} servers, ${count} tools\n`);
 } finally {

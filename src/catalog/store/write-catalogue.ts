@@ -234,7 +234,16 @@ type Joined = Pick<ToolSuggestion, "name" | "selector" | "isHidden" | "entry">;
 /** The policy as the language reads and prints it; undefined where it would be too long for it. */
 export function printSuggested(suggestions: readonly Joined[]): string | undefined {
   const parsed = parsePolicy(JSON.stringify(joinSuggestions(suggestions as readonly ToolSuggestion[])), { format: "json" });
-  return parsed.ok ? printPolicy(parsed.value) : undefined;
+  return parsed.ok ? escapeUnseen(printPolicy(parsed.value)) : undefined;
+}
+
+const UNSEEN = /[^\P{C}\n]|[\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
+/** The same JSON, with what can't be seen in a name written as its escape: what is copied is what was read. */
+export function escapeUnseen(json: string): string {
+  return json.replaceAll(UNSEEN, (character) =>
+    Array.from({ length: character.length }, (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`).join(""),
+  );
 }
 
 export function facetOf(kind: "class" | "risk", index: number): string {

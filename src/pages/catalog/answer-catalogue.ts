@@ -46,6 +46,7 @@ export interface CatalogueParts {
 export const CATALOGUE_PATH: RegExp = /^\/(?:catalog|attacks)(?:\/|\.json$|$)/;
 
 const SERVER = /^\/servers\/([a-z0-9_-]{1,100})(?:\/([a-z0-9_-]{1,100}))?(\/policy\.json|\/try|\.json)?$/;
+const POLICY = /^\/policies\/([a-z0-9_-]{1,100})\.json$/;
 const CLASS = /^\/classes\/([a-z]+)(\.json)?$/;
 const PART = /^\/sitemap-(pages|servers|tools)-([1-9]\d{0,6})\.xml$/;
 const ATTACK = /^\/([a-z0-9-]{1,100})(\.json)?$/;
@@ -117,13 +118,17 @@ function answerPlaced(site: CatalogueSite, catalogue: Catalogue, path: string, a
     if (form === ".json") return answerToolJson(site, catalogue, server, tool);
     return form === "/policy.json" ? answerPolicy(catalogue.readTool(tool).policy) : undefined;
   }
+  const [, owner] = POLICY.exec(path) ?? [];
+  if (owner !== undefined) {
+    const found = catalogue.findServer(owner);
+    const policy = found && catalogue.readServerPolicy(found.id);
+    return policy === undefined ? undefined : answerPolicy(policy);
+  }
   const [, slug = "", toolSlug, form] = SERVER.exec(path) ?? [];
   const server = toolSlug === undefined && slug !== "" ? catalogue.findServer(slug) : undefined;
   if (!server) return undefined;
   if (form === undefined) return answerServer(site, catalogue, server, after);
-  if (form === ".json") return answerServerJson(site, catalogue, server, after);
-  const policy = form === "/policy.json" ? catalogue.readServerPolicy(server.id) : undefined;
-  return policy === undefined ? undefined : answerPolicy(policy);
+  return form === ".json" ? answerServerJson(site, catalogue, server, after) : undefined;
 }
 
 interface PlacedPath {

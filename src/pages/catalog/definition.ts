@@ -1,4 +1,5 @@
 /** A tool's definition as pages show it: its words, and its arguments as a table. Everything is a stranger's text. */
+import { escapeUnseen } from "../../catalog/store/write-catalogue.ts";
 import { isJsonList, isJsonObject, type Json, type JsonObject, readMember } from "../../kernel/json.ts";
 import { isJsonFault, parseStrictJson } from "../../kernel/strict-json.ts";
 
@@ -56,7 +57,7 @@ export function sampleArguments({ value }: ShownDefinition): string {
   const required = readMember(schema, "required");
   if (!isJsonObject(properties) || !isJsonList(required)) return "{}";
   const names = required.filter((name) => typeof name === "string").slice(0, MAX_SAMPLED);
-  return JSON.stringify(Object.fromEntries(names.map((name) => [name, sample(readMember(properties, name))])), null, 2);
+  return escapeUnseen(JSON.stringify(Object.fromEntries(names.map((name) => [name, sample(readMember(properties, name))])), null, 2));
 }
 
 const MAX_SAMPLED = 12;

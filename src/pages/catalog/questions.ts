@@ -3,9 +3,10 @@
  * a rule, its risk, its limit, how to block it, what it takes, who provides it.
  */
 import type { ListedServer, ListedTool, ToolRecord } from "../../catalog/store/read-catalogue.ts";
+import { escapeUnseen } from "../../catalog/store/write-catalogue.ts";
 import { type Html, html } from "../html.ts";
 import type { ShownDefinition } from "./definition.ts";
-import { CLASS_WORDS, countOf, RISK_NAMES, tellEntry, tellSignals } from "./words.ts";
+import { CLASS_WORDS, countOf, RISK_NAMES, revealLines, showName, tellEntry, tellSignals } from "./words.ts";
 
 export interface Question {
   readonly question: string;
@@ -27,7 +28,8 @@ export interface AskedTool {
 export function listQuestions(asked: AskedTool): readonly Question[] {
   const { name, serverName, server, tool, record, definition } = asked;
   const words = CLASS_WORDS[tool.class];
-  const said = /[.!?…]$/.test(tool.brief) || tool.brief === "" ? tool.brief : `${tool.brief}.`;
+  const brief = revealLines(tool.brief);
+  const said = /[.!?…]$/.test(brief) || brief === "" ? brief : `${brief}.`;
   const { arguments: given } = definition;
   const required = given.filter(({ isRequired }) => isRequired).length;
   const signals = tellSignals(tool.signals);
@@ -62,13 +64,13 @@ export function listQuestions(asked: AskedTool): readonly Question[] {
     },
     {
       question: `Which MCP server provides ${name}?`,
-      answer: `The ${serverName} server${server.package === undefined ? "" : `, npm package ${server.package}${server.version === undefined ? "" : ` ${server.version}`}`}. It lists ${countOf(server.tools, "tool")}.`,
+      answer: `The ${serverName} server${server.package === undefined ? "" : `, npm package ${showName(server.package)}${server.version === undefined ? "" : ` ${showName(server.version)}`}`}. It lists ${countOf(server.tools, "tool")}.`,
     },
   ];
 }
 
 const printEntry = ({ name }: ListedTool, entry: unknown): string =>
-  JSON.stringify({ version: "1", default: "deny", tools: { [escapeSelector(name)]: entry } }, null, 2);
+  escapeUnseen(JSON.stringify({ version: "1", default: "deny", tools: { [escapeSelector(name)]: entry } }, null, 2));
 
 /** The entry that the tool would have if it were not hidden. */
 function printOpened(tool: ListedTool, { entry }: ToolRecord): string {

@@ -54,7 +54,7 @@ ${
   after === 0 &&
   html`<h2 id="policy">The policy for all ${countOf(server.tools, "tool")}</h2>
 <p>Every tool's entry as on its own page, in one document; what it does not name is refused.</p>
-${policy === undefined ? html`<p>There are too many tools for one document; take the policies of those you need.</p>` : showPolicy(policy, `${path}/policy.json`, room.policy)}
+${policy === undefined ? html`<p>There are too many tools for one document; take the policies of those you need.</p>` : showPolicy(policy, `${ROOT}/policies/${server.slug}.json`, room.policy)}
 <h3>Put it in force</h3>
 <pre><code>${writeCommand(server)}</code></pre>`
 }
