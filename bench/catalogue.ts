@@ -13,7 +13,7 @@ import { type Catalogue, openCatalogue } from "../src/catalog/store/read-catalog
 import { readSource, type SourceTools } from "../src/catalog/store/read-source.ts";
 import { buildCatalogue } from "../src/catalog/store/write-catalogue.ts";
 import { ATTACK_FOLDER, SHIPPED_LIST } from "../src/find-catalogue.ts";
-import { toJson, type JsonObject } from "../src/kernel/json.ts";
+import { type JsonObject, toJson } from "../src/kernel/json.ts";
 import { answerCatalogue } from "../src/pages/catalog/answer-catalogue.ts";
 import { ContactBox } from "../src/pages/catalog/contact-box.ts";
 
@@ -55,7 +55,11 @@ async function* vary(seed: readonly JsonObject[], count: number): AsyncGenerator
       const round = Math.floor((made + index) / seed.length);
       return round === 0
         ? tool
-        : (toJson({ ...tool, name: `${String(tool["name"])}_v${round}`, description: `${String(tool["description"] ?? "")} Variation ${round}.` }) as JsonObject);
+        : (toJson({
+            ...tool,
+            name: `${String(tool["name"])}_v${round}`,
+            description: `${String(tool["description"] ?? "")} Variation ${round}.`,
+          }) as JsonObject);
     });
     yield { server: { name: `bench server ${server}` }, tools };
     made += size;
@@ -94,14 +98,21 @@ function listPages(catalogue: Catalogue): readonly string[] {
     const [address] = catalogue.listAddresses(from, from + 1);
     const at = `?after=${from}`;
     return address
-      ? [`/catalog/servers/${address.server}/${address.tool}`, `/catalog/servers/${address.server}`, `/catalog/classes/write${at}`, "/catalog"]
+      ? [
+          `/catalog/servers/${address.server}/${address.tool}`,
+          `/catalog/servers/${address.server}`,
+          `/catalog/classes/write${at}`,
+          "/catalog",
+        ]
       : [];
   });
 }
 
 const sizes = (readFlag("--tools") ?? "31000,500000").split(",").map(Number);
 const seed = await readSeed(readFlag("--corpus") ?? SHIPPED_LIST);
-process.stdout.write("| tools | built in | processor | for each 31,000 | file | pages p50 | p99 | searches p50 | p99 |\n|---|---|---|---|---|---|---|---|---|\n");
+process.stdout.write(
+  "| tools | built in | processor | for each 31,000 | file | pages p50 | p99 | searches p50 | p99 |\n|---|---|---|---|---|---|---|---|---|\n",
+);
 for (const size of sizes) {
   const folder = mkdtempSync(path.join(os.tmpdir(), "sallyport-bench-"));
   try {

@@ -62,7 +62,7 @@ class Thread {
         resolve(found);
       });
       const asked: Asked = { id, request };
-      worker.postMessage(asked);
+      worker.postMessage(asked, []);
     });
     if (answered?.trouble !== undefined) this.#options.say(answered.trouble);
     return answered?.answer;

@@ -58,7 +58,10 @@ try {
   writeFileSync(path.join(ROOT, "catalogue/servers.jsonl"), scanned.map((server) => `${JSON.stringify(server)}\n`).join(""));
   const noted = scanned.map(({ server }) => `  ${server.package} ${server.version} (${server.licence})\n`).join("");
   const notice = readFileSync(path.join(ROOT, "NOTICE"), "utf8");
-  writeFileSync(path.join(ROOT, "NOTICE"), notice.replace(/(own licence:\n\n)[\s\S]*$/, (_, head: string) => head + noted));
+  writeFileSync(
+    path.join(ROOT, "NOTICE"),
+    notice.replace(/(own licence:\n\n)[\s\S]*$/, (_, head: string) => head + noted),
+  );
   const count = scanned.reduce((sum, { tools }) => sum + tools.length, 0);
   process.stderr.write(`${scanned.length} servers, ${count} tools\n`);
 } finally {
@@ -74,7 +77,11 @@ function install(): string {
   return temporary;
 }
 
-async function scan({ package: name, version, bin, args = [], ...pinned }: Pinned, installed: string, sandbox: readonly string[]): Promise<Scanned> {
+async function scan(
+  { package: name, version, bin, args = [], ...pinned }: Pinned,
+  installed: string,
+  sandbox: readonly string[],
+): Promise<Scanned> {
   const folder = path.join(installed, "node_modules", name);
   const found = readPackage(folder);
   if (found.version !== version) throw new Error(`version ${found.version} is installed`);
@@ -82,7 +89,10 @@ async function scan({ package: name, version, bin, args = [], ...pinned }: Pinne
   if (!LICENCES.has(licence)) throw new Error(`its licence is ${licence}`);
   const home = path.join(temporary, "homes", name.replaceAll(/\W/g, "-"));
   mkdirSync(home, { recursive: true });
-  const tools = await listTools({ folder, bin, args: args.map((part) => part.replaceAll("HOME", home)), home, placeholders: pinned.placeholders ?? [] }, sandbox);
+  const tools = await listTools(
+    { folder, bin, args: args.map((part) => part.replaceAll("HOME", home)), home, placeholders: pinned.placeholders ?? [] },
+    sandbox,
+  );
   if (tools.length === 0) throw new Error("it lists no tools");
   const scanned = new Date().toISOString().slice(0, 10);
   return { server: { name: name, package: name, version, licence, scanned }, tools };

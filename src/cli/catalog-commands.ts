@@ -32,7 +32,8 @@ export function addCatalogCommands(program: Command, context: CommandContext): v
     .description("Print what people wrote into the contact form, one message a line, as JSON.")
     .option("-d, --data <dir>", "data folder; left out: the platform's")
     .action(async (flags: { readonly data?: string }) => {
-      for (const message of readMessages(await context.ports.findFolder(flags.data))) context.ports.terminal.out(`${JSON.stringify(message)}\n`);
+      for (const message of readMessages(await context.ports.findFolder(flags.data)))
+        context.ports.terminal.out(`${JSON.stringify(message)}\n`);
     });
 }
 

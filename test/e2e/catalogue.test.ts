@@ -55,9 +55,13 @@ describe("a catalogue that is served", () => {
   it("is refused to hosts and origins that are not the gateway's, and to methods and bodies that no form sends", async () => {
     const form = { "content-type": "application/x-www-form-urlencoded" };
     expect((await ask(`${app.url}/catalog`, { headers: { host: "evil.example" } })).status).toBe(403);
-    expect((await ask(`${app.url}/catalog/contact`, { method: "POST", headers: { ...form, origin: "https://evil.example" } })).status).toBe(403);
+    expect((await ask(`${app.url}/catalog/contact`, { method: "POST", headers: { ...form, origin: "https://evil.example" } })).status).toBe(
+      403,
+    );
     expect((await ask(`${app.url}/catalog`, { method: "DELETE" })).status).toBe(405);
-    expect((await ask(`${app.url}/catalog/contact`, { method: "POST", headers: { "content-type": "text/plain" }, body: "x" })).status).toBe(415);
+    expect((await ask(`${app.url}/catalog/contact`, { method: "POST", headers: { "content-type": "text/plain" }, body: "x" })).status).toBe(
+      415,
+    );
     expect((await ask(`${app.url}/catalog/contact`, { method: "POST", headers: form, body: "x".repeat(200_000) })).status).toBe(413);
     expect((await ask(`${app.url}/catalog/search?q=${"x".repeat(5_000)}`)).status).toBe(400);
     expect((await ask(`${app.url}/catalogue`)).status).toBe(404);
@@ -84,7 +88,13 @@ describe("a catalogue that is served", () => {
 
   it("is served without a gateway too", async () => {
     const lines: string[] = [];
-    const choice = { file: path.join(folder, CATALOGUE_FILE), dataDir: folder, host: "127.0.0.1", port: 0, say: (words: string) => void lines.push(words) };
+    const choice = {
+      file: path.join(folder, CATALOGUE_FILE),
+      dataDir: folder,
+      host: "127.0.0.1",
+      port: 0,
+      say: (words: string) => void lines.push(words),
+    };
     const serving = await serveCatalogue(choice);
     try {
       expect((await ask(serving.url)).status, lines.join("")).toBe(200);
@@ -96,7 +106,13 @@ describe("a catalogue that is served", () => {
 
   it("says in words that a file which was named is not there", async () => {
     const lines: string[] = [];
-    const choice = { file: path.join(folder, "none.db"), dataDir: folder, host: "127.0.0.1", port: 0, say: (words: string) => void lines.push(words) };
+    const choice = {
+      file: path.join(folder, "none.db"),
+      dataDir: folder,
+      host: "127.0.0.1",
+      port: 0,
+      say: (words: string) => void lines.push(words),
+    };
     const serving = await serveCatalogue(choice);
     try {
       expect((await ask(serving.url)).status).toBe(503);

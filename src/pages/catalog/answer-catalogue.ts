@@ -9,15 +9,7 @@ import type { ContactBox } from "./contact-box.ts";
 import { answerContact, takeContact } from "./contact-page.ts";
 import { answerFeed, answerLlms, answerSitemap, answerSitemapPart } from "./feeds.ts";
 import { type Answer, answerMissing, answerText, ROOT } from "./layout.ts";
-import {
-  answerClass,
-  answerClassJson,
-  answerHome,
-  answerHomeJson,
-  answerSearch,
-  answerSearchJson,
-  readAsked,
-} from "./list-pages.ts";
+import { answerClass, answerClassJson, answerHome, answerHomeJson, answerSearch, answerSearchJson, readAsked } from "./list-pages.ts";
 import { answerServer, answerServerJson, answerServers, answerServersJson } from "./server-page.ts";
 import type { CatalogueSite } from "./site.ts";
 import { STYLE } from "./style.ts";

@@ -69,7 +69,9 @@ export function answerLlms(site: CatalogueSite, catalogue: Catalogue): Answer {
     "",
     `- [Search](${site.baseUrl}${ROOT}/search.json?q=refund): words, \`class\`, \`risk\`, \`signal\``,
     `- [Servers](${site.baseUrl}${ROOT}/servers.json): all of them, page by page`,
-    ...TOOL_CLASSES.map((word) => `- [${CLASS_WORDS[word].name} tools](${site.baseUrl}${ROOT}/classes/${word}.json): ${totals.classes[word]}`),
+    ...TOOL_CLASSES.map(
+      (word) => `- [${CLASS_WORDS[word].name} tools](${site.baseUrl}${ROOT}/classes/${word}.json): ${totals.classes[word]}`,
+    ),
     `- [Attacks](${site.baseUrl}${ATTACKS}.json): ${site.attacks.length}`,
     "",
     "## Servers",

@@ -29,7 +29,9 @@ export function toolCards(tools: readonly PlacedTool[]): Html {
 
 export function toolRows(server: Pick<ListedServer, "slug">, tools: readonly ListedTool[]): Html {
   return html`<div class="wide"><table><thead><tr><th scope="col">Tool</th><th scope="col">Class</th><th scope="col">Risk</th><th scope="col">Why</th></tr></thead><tbody>${tools.map(
-    (tool) => html`<tr><td><a href="${toolPath(server.slug, tool.slug)}">${revealLines(tool.name)}</a></td><td>${CLASS_WORDS[tool.class].name}</td><td>${RISK_NAMES[tool.risk]}</td><td>${cut(tellSignals(tool.signals))}</td></tr>
+    (
+      tool,
+    ) => html`<tr><td><a href="${toolPath(server.slug, tool.slug)}">${revealLines(tool.name)}</a></td><td>${CLASS_WORDS[tool.class].name}</td><td>${RISK_NAMES[tool.risk]}</td><td>${cut(tellSignals(tool.signals))}</td></tr>
 `,
   )}</tbody></table></div>`;
 }

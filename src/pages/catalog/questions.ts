@@ -83,7 +83,11 @@ function escapeSelector(name: string): string {
 
 export function showQuestions(questions: readonly Question[]): Html {
   return html`${questions.map(
-    ({ question, answer, policy }) => html`<details><summary>${question}</summary><p>${answer}</p>${policy !== undefined && html`<pre class="policy"><code>${policy}</code></pre>`}</details>
+    ({
+      question,
+      answer,
+      policy,
+    }) => html`<details><summary>${question}</summary><p>${answer}</p>${policy !== undefined && html`<pre class="policy"><code>${policy}</code></pre>`}</details>
 `,
   )}`;
 }

@@ -64,7 +64,10 @@ ${nextLink(path, tools.at(-1), tools.length === room.tools && catalogue.listTool
 ${
   linked.length > 0 &&
   html`<h2>Attacks that these tools make possible</h2>${attackCards(
-    linked.map(({ attack, tools: legs }) => ({ attack, by: legs.map((leg) => leg.slice(0, 2).map(showName).join(" or ")).join(", with ") })),
+    linked.map(({ attack, tools: legs }) => ({
+      attack,
+      by: legs.map((leg) => leg.slice(0, 2).map(showName).join(" or ")).join(", with "),
+    })),
   )}`
 }
 ${after === 0 && html`<h2>Questions and answers</h2>${showQuestions(questions)}`}`,
@@ -89,7 +92,10 @@ function listQuestions(server: ListedServer, name: string): readonly Question[] 
   return [
     { question: `Can ${name} delete data?`, answer: tell("destructive", "can. The suggested policy hides them") },
     { question: `Can ${name} move money?`, answer: tell("financial", "can. The suggested policy asks a person for each call") },
-    { question: `Can ${name} run commands or code?`, answer: tell("execute", "can. The suggested policy says what may run, and how often") },
+    {
+      question: `Can ${name} run commands or code?`,
+      answer: tell("execute", "can. The suggested policy says what may run, and how often"),
+    },
     {
       question: `How many tools does ${name} have?`,
       answer: `${countOf(server.tools, "tool")}: ${tellClasses(server)}. ${classes.read} only read.`,
@@ -143,4 +149,3 @@ export function answerServersJson(catalogue: Catalogue, after: number): Answer {
   const next = servers.length === MAX_JSON_TOOLS ? `${ROOT}/servers.json?after=${servers.at(-1)?.id}` : null;
   return answerJson({ servers: servers.map(describeServer), next });
 }
-

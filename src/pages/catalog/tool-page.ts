@@ -138,7 +138,12 @@ function showArguments({ arguments: given }: ShownDefinition, room: Room): Html 
   const shown = given.slice(0, room.arguments);
   return html`<h2>Arguments</h2>
 <div class="wide"><table><thead><tr><th scope="col">Name</th><th scope="col">Type</th><th scope="col">Required</th><th scope="col">Description</th></tr></thead><tbody>${shown.map(
-    ({ name, type, isRequired, description }) => html`<tr><td><code>${cutText(revealLines(name), 80)}</code></td><td>${cutText(revealLines(type), 40)}</td><td>${isRequired ? "yes" : "no"}</td><td>${cutText(revealLines(description), room.argument)}</td></tr>
+    ({
+      name,
+      type,
+      isRequired,
+      description,
+    }) => html`<tr><td><code>${cutText(revealLines(name), 80)}</code></td><td>${cutText(revealLines(type), 40)}</td><td>${isRequired ? "yes" : "no"}</td><td>${cutText(revealLines(description), room.argument)}</td></tr>
 `,
   )}</tbody></table></div>
 ${given.length > shown.length && html`<p>… and ${given.length - shown.length} more.</p>`}`;
@@ -170,7 +175,13 @@ export function answerToolJson(site: CatalogueSite, catalogue: Catalogue, server
     entry: record.entry,
     fillIn: record.fillIn,
     command,
-    attacks: attacks.map(({ attack, by }) => ({ id: attack.id, name: attack.name, severity: attack.severity, stopped: attack.stopped, by })),
+    attacks: attacks.map(({ attack, by }) => ({
+      id: attack.id,
+      name: attack.name,
+      severity: attack.severity,
+      stopped: attack.stopped,
+      by,
+    })),
     others: neighbours.map((other) => ({ name: other.name, server: other.serverName, path: toolPath(other.serverSlug, other.slug) })),
     page: `${site.baseUrl}${path}`,
   });

@@ -99,8 +99,10 @@ function showExplanation(explanation: Explanation | undefined): Html {
   return html`<p role="status"><strong>${word}${word === "Allowed" && decision.decision === "permit" && decision.charges.length > 0 && ", if its limits have room"}.</strong>${why && ` ${cutText(revealLines(why.message), MAX_TOLD_CHARACTERS)}`}</p>
 ${why && html`<p class="soft">${why.code}, ${cutText(revealLines(why.rule), MAX_TOLD_CHARACTERS)}</p>`}
 <h2>Question by question</h2>
-<ol>${steps.slice(0, MAX_STEPS).map(
-    ({ question, rule, answer }) =>
-      html`<li>${question}${rule !== undefined && html` <code>${cutText(revealLines(rule), 120)}</code>`}<br>${cutText(revealLines(answer), MAX_TOLD_CHARACTERS)}</li>`,
-  )}</ol>`;
+<ol>${steps
+    .slice(0, MAX_STEPS)
+    .map(
+      ({ question, rule, answer }) =>
+        html`<li>${question}${rule !== undefined && html` <code>${cutText(revealLines(rule), 120)}</code>`}<br>${cutText(revealLines(answer), MAX_TOLD_CHARACTERS)}</li>`,
+    )}</ol>`;
 }

@@ -52,8 +52,7 @@ export const CLASS_WORDS: Readonly<Record<ToolClass, ClassWords>> = {
   destructive: {
     name: "Destructive",
     can: "deletes things or ends them for good",
-    unchecked:
-      "Without a policy one wrong call is enough: what is deleted may not come back, and an agent that tidies up does not ask.",
+    unchecked: "Without a policy one wrong call is enough: what is deleted may not come back, and an agent that tidies up does not ask.",
     policy: "Agents don't see the tool and can't call it. Who needs it opens it for one grant, with a person's agreement to each call.",
     summary: "Destructive tools remove things. Hide them until somebody needs them.",
   },

@@ -31,7 +31,16 @@ describe("a catalogue's file", () => {
     const forms: [string, unknown, string][] = [
       ["answer.json", { jsonrpc: "2.0", id: 1, result: { tools: [tool] } }, "answer"],
       ["list.json", [tool], "list"],
-      ["two.json", { servers: [{ name: "a", tools: [tool] }, { server: { name: "b" }, tools: [tool] }] }, "a"],
+      [
+        "two.json",
+        {
+          servers: [
+            { name: "a", tools: [tool] },
+            { server: { name: "b" }, tools: [tool] },
+          ],
+        },
+        "a",
+      ],
       ["tools.jsonl", `${JSON.stringify({ server: "s", tool: "get_user" })}\n\n${JSON.stringify({ ...tool, name: "x" })}\n`, "s"],
       ["servers.jsonl", `${JSON.stringify({ server: { name: "t", package: "p" }, tools: [tool] })}\n`, "t"],
     ];
@@ -63,7 +72,10 @@ describe("a catalogue's file", () => {
   });
 
   it("counts what it left out, and counts tools by class", async () => {
-    const list = write("some.json", { name: "s", tools: [{ name: "delete_user" }, { name: "delete_user" }, { name: "" }, { name: "get_user" }] });
+    const list = write("some.json", {
+      name: "s",
+      tools: [{ name: "delete_user" }, { name: "delete_user" }, { name: "" }, { name: "get_user" }],
+    });
     const { file, totals } = await build(list);
     expect(totals).toMatchObject({ servers: 1, tools: 2, left: 2 });
     const catalogue = openCatalogue(file);

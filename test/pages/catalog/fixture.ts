@@ -27,7 +27,11 @@ export const SERVERS: readonly { readonly server: object; readonly tools: readon
         inputSchema: object({ connector: text, apiKey: text }, ["connector"]),
       },
       { name: "list_connectors", description: "List the connectors.", inputSchema: object({}) },
-      { name: "delete_connector", description: "Permanently deletes a connector.", inputSchema: object({ connector: text }, ["connector"]) },
+      {
+        name: "delete_connector",
+        description: "Permanently deletes a connector.",
+        inputSchema: object({ connector: text }, ["connector"]),
+      },
       {
         name: "send_payment",
         description: "Pays an amount to a payee.",
@@ -53,7 +57,9 @@ export const SERVERS: readonly { readonly server: object; readonly tools: readon
         title: HOSTILE,
         description: `${HOSTILE} ${"&\"'<\u200b".repeat(4_000)}`,
         inputSchema: object(
-          Object.fromEntries(Array.from({ length: 80 }, (_, index) => [`${HOSTILE}${index}url`, { type: HOSTILE, description: HOSTILE.repeat(20) }])),
+          Object.fromEntries(
+            Array.from({ length: 80 }, (_, index) => [`${HOSTILE}${index}url`, { type: HOSTILE, description: HOSTILE.repeat(20) }]),
+          ),
           [],
         ),
       },

@@ -92,14 +92,17 @@ describe("a message", () => {
     const file = path.join(catalogue.folder, CONTACT_FILE);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readFileSync(file, "utf8").trim().split("\n")).toHaveLength(1);
-    expect(readMessages(catalogue.folder)).toMatchObject([{ name: "Ann", message: `${HOSTILE}\nsecond line`, time: "2026-11-22T12:00:00.000Z" }]);
+    expect(readMessages(catalogue.folder)).toMatchObject([
+      { name: "Ann", message: `${HOSTILE}\nsecond line`, time: "2026-11-22T12:00:00.000Z" },
+    ]);
   });
 
   it("is refused where it is empty, too long, or one too many from one address within an hour", async () => {
     expect((await post("/catalog/contact", { message: "  " })).status).toBe(400);
     expect((await post("/catalog/contact", { message: "x".repeat(4_001) })).status).toBe(400);
     const statuses: number[] = [];
-    for (let sent = 0; sent <= MESSAGES_AN_HOUR; sent++) statuses.push((await post("/catalog/contact", { message: "hello" }, "192.0.2.9")).status);
+    for (let sent = 0; sent <= MESSAGES_AN_HOUR; sent++)
+      statuses.push((await post("/catalog/contact", { message: "hello" }, "192.0.2.9")).status);
     expect(statuses).toEqual([...Array.from({ length: MESSAGES_AN_HOUR }, () => 201), 429]);
     expect((await post("/catalog/contact", { message: "hello" }, "192.0.2.10")).status).toBe(201);
     nowMs += 3_600_001;

@@ -1,9 +1,9 @@
 /** Every page of a catalogue: good HTML, links that lead somewhere, policies that are good and alike, strangers' text as text. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadOperators } from "../../../src/policy/operators/registry.ts";
-import { parsePolicy } from "../../../src/policy/parse.ts";
 import { MAX_PAGE_BYTES } from "../../../src/pages/catalog/layout.ts";
 import { BADGES, COLOURS } from "../../../src/pages/catalog/style.ts";
+import { loadOperators } from "../../../src/policy/operators/registry.ts";
+import { parsePolicy } from "../../../src/policy/parse.ts";
 import { BASE_URL, openTestCatalogue, type TestCatalogue } from "./fixture.ts";
 import { type ReadPage, readHtml } from "./read-html.ts";
 
@@ -77,13 +77,18 @@ describe("pages of a catalogue", () => {
   });
 
   it("stay under fifty kilobytes, whatever a server says of itself", () => {
-    expect(pages.filter(({ body }) => Buffer.byteLength(body) > MAX_PAGE_BYTES).map(({ address, body }) => [address, body.length])).toEqual([]);
+    expect(pages.filter(({ body }) => Buffer.byteLength(body) > MAX_PAGE_BYTES).map(({ address, body }) => [address, body.length])).toEqual(
+      [],
+    );
   });
 
   it("hold no script but data, load nothing from elsewhere, and say so", () => {
     for (const { address, page, headers } of pages) {
       const scripts = page.elements.filter(({ tag }) => tag === "script");
-      expect(scripts.every(({ attributes }) => attributes.get("type") === "application/ld+json"), address).toBe(true);
+      expect(
+        scripts.every(({ attributes }) => attributes.get("type") === "application/ld+json"),
+        address,
+      ).toBe(true);
       for (const { text } of scripts) expect(JSON.parse(text), address).toHaveProperty("@context");
       expect(page.elements.filter(({ tag }) => ["img", "iframe", "object", "style", "base"].includes(tag))).toEqual([]);
       const attributes = page.elements.flatMap((element) => [...element.attributes]);
@@ -132,7 +137,9 @@ describe("pages of a catalogue", () => {
 
   it("show the policy of a tool's page as its file and its JSON have it", async () => {
     const at = "/catalog/servers/sendit/connect_connector";
-    const shown = find(at).page.elements.find(({ tag, attributes }) => tag === "textarea" && attributes.get("id") === "copy")?.text.trim();
+    const shown = find(at)
+      .page.elements.find(({ tag, attributes }) => tag === "textarea" && attributes.get("id") === "copy")
+      ?.text.trim();
     const { policy } = JSON.parse((await catalogue.ask(`${at}.json`)).body) as { policy: unknown };
     expect(JSON.parse(shown ?? "")).toEqual(policy);
     expect(JSON.parse((await catalogue.ask(`${at}/policy.json`)).body)).toEqual(policy);
@@ -152,7 +159,9 @@ describe("pages of a catalogue", () => {
   });
 
   it("keep two names apart that are alike as addresses", async () => {
-    const { list } = JSON.parse((await catalogue.ask("/catalog/servers/scope-files.json")).body) as { list: { name: string; path: string }[] };
+    const { list } = JSON.parse((await catalogue.ask("/catalog/servers/scope-files.json")).body) as {
+      list: { name: string; path: string }[];
+    };
     expect(list.map(({ name }) => name)).toEqual(["write_file", "Write-File"]);
     expect(new Set(list.map(({ path }) => path)).size).toBe(2);
     const servers = JSON.parse((await catalogue.ask("/catalog/servers.json")).body) as { servers: { path: string }[] };
@@ -187,7 +196,8 @@ describe("pages of a catalogue", () => {
       return (high + 0.05) / (low + 0.05);
     };
     for (const { ink, soft, ground, panel, link } of Object.values(COLOURS))
-      for (const text of [ink, soft, link]) for (const behind of [ground, panel]) expect(contrast(text, behind)).toBeGreaterThanOrEqual(4.5);
+      for (const text of [ink, soft, link])
+        for (const behind of [ground, panel]) expect(contrast(text, behind)).toBeGreaterThanOrEqual(4.5);
     for (const badge of Object.values(BADGES)) expect(contrast(badge.ink, badge.ground)).toBeGreaterThanOrEqual(4.5);
   });
 });
