@@ -9,13 +9,13 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { loadAttacks } from "../src/catalog/attacks/load-attacks.ts";
+import { ContactBox } from "../src/catalog/contact-box.ts";
 import { type Catalogue, openCatalogue } from "../src/catalog/store/read-catalogue.ts";
 import { readSource, type SourceTools } from "../src/catalog/store/read-source.ts";
 import { buildCatalogue } from "../src/catalog/store/write-catalogue.ts";
 import { ATTACK_FOLDER, SHIPPED_LIST } from "../src/find-catalogue.ts";
 import { type JsonObject, toJson } from "../src/kernel/json.ts";
 import { answerCatalogue } from "../src/pages/catalog/answer-catalogue.ts";
-import { ContactBox } from "../src/pages/catalog/contact-box.ts";
 
 const ROUNDS = 400;
 const TOOLS_A_SERVER = 7;

@@ -5,11 +5,11 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Attack } from "./catalog/attacks/attack.ts";
 import { loadAttacks } from "./catalog/attacks/load-attacks.ts";
+import { ContactBox } from "./catalog/contact-box.ts";
 import { ATTACK_FOLDER, OpenedCatalogue } from "./find-catalogue.ts";
 import { assert } from "./kernel/assert.ts";
 import { FailureError, formatFailure } from "./kernel/failure.ts";
 import { answerCatalogue, type CatalogueRequest } from "./pages/catalog/answer-catalogue.ts";
-import { ContactBox } from "./pages/catalog/contact-box.ts";
 import type { Answer } from "./pages/catalog/layout.ts";
 
 export interface WorkerStart {

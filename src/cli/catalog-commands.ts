@@ -1,8 +1,8 @@
 /** `sallyport catalog …`: builds a catalogue from lists of tools, serves one, and prints what people wrote to it. */
 import type { Command } from "commander";
+import { readMessages } from "../catalog/contact-box.ts";
 import { listSources, readSource, type SourceTools } from "../catalog/store/read-source.ts";
 import { buildCatalogue } from "../catalog/store/write-catalogue.ts";
-import { readMessages } from "../pages/catalog/contact-box.ts";
 import type { CommandContext } from "./run-cli.ts";
 import { parsePort } from "./start-command.ts";
 
@@ -96,7 +96,7 @@ function addServe(catalog: Command, context: CommandContext): void {
       const stopping = ports.waitForSignal();
       const say = (words: string): void => ports.terminal.err(`${words}\n`);
       const serving = await ports.serveCatalogue({ file, dataDir: await ports.findFolder(data), host, port, say });
-      ports.terminal.out(`${serving.url}\n`);
+      ports.terminal.out(`The catalogue is listening: ${serving.url}\n`);
       await stopping;
       await serving.stop();
     });

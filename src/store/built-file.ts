@@ -71,7 +71,7 @@ export async function replaceBuiltFile<T>(file: string, build: (built: BuiltFile
     rmSync(beside, { force: true });
     built = guard(() => {
       const database = new DatabaseSync(beside, { enableDoubleQuotedStringLiterals: false });
-      database.exec(`PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-${CACHE_KIBIBYTES}`);
+      database.exec(`PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-${CACHE_KIBIBYTES}`);
       return new BuiltFile(database);
     });
     chmodSync(beside, 0o600);

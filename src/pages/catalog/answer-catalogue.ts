@@ -2,10 +2,11 @@
  * From a request to its page: everything under `/catalog` and `/attacks`. Reads the catalogue, writes nothing but messages
  * of the contact form.
  */
+
+import type { ContactBox } from "../../catalog/contact-box.ts";
 import type { Catalogue, ListedServer } from "../../catalog/store/read-catalogue.ts";
 import { TOOL_CLASSES } from "../../policy/decision.ts";
 import { ATTACKS, answerAttack, answerAttackJson, answerAttacks, answerAttacksJson } from "./attack-pages.ts";
-import type { ContactBox } from "./contact-box.ts";
 import { answerContact, takeContact } from "./contact-page.ts";
 import { answerFeed, answerLlms, answerSitemap, answerSitemapPart } from "./feeds.ts";
 import { type Answer, answerMissing, answerText, ROOT } from "./layout.ts";

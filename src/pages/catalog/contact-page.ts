@@ -1,6 +1,7 @@
 /** The contact form and what is said after it was sent. What was written is never shown to anybody by a page. */
+
+import { type ContactBox, MAX_FIELD_CHARACTERS, MAX_MESSAGE_CHARACTERS } from "../../catalog/contact-box.ts";
 import { type Html, html } from "../html.ts";
-import { type ContactBox, MAX_FIELD_CHARACTERS, MAX_MESSAGE_CHARACTERS } from "./contact-box.ts";
 import { type Answer, answerPage, ROOT } from "./layout.ts";
 import type { CatalogueSite } from "./site.ts";
 

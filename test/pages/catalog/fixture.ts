@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { loadAttacks } from "../../../src/catalog/attacks/load-attacks.ts";
+import { ContactBox } from "../../../src/catalog/contact-box.ts";
 import { openCatalogue } from "../../../src/catalog/store/read-catalogue.ts";
 import { readSource } from "../../../src/catalog/store/read-source.ts";
 import { buildCatalogue } from "../../../src/catalog/store/write-catalogue.ts";
 import { answerCatalogue, type CatalogueRequest } from "../../../src/pages/catalog/answer-catalogue.ts";
-import { ContactBox } from "../../../src/pages/catalog/contact-box.ts";
 import type { Answer } from "../../../src/pages/catalog/layout.ts";
 
 export const BASE_URL = "https://catalogue.example";

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CONTACT_FILE, MESSAGES_AN_HOUR, readMessages } from "../../../src/pages/catalog/contact-box.ts";
+import { CONTACT_FILE, MESSAGES_AN_HOUR, readMessages } from "../../../src/catalog/contact-box.ts";
 import { HOSTILE, openTestCatalogue, type TestCatalogue } from "./fixture.ts";
 import { readHtml } from "./read-html.ts";
 

@@ -4,8 +4,8 @@
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
-import { BoundedMap } from "../../kernel/bounded-map.ts";
-import { isJsonFault, parseStrictJson } from "../../kernel/strict-json.ts";
+import { BoundedMap } from "../kernel/bounded-map.ts";
+import { isJsonFault, parseStrictJson } from "../kernel/strict-json.ts";
 
 export const CONTACT_FILE = "contact.jsonl";
 export const MESSAGES_AN_HOUR = 5;
