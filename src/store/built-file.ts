@@ -31,10 +31,12 @@ export class BuiltFile {
     return statement;
   }
 
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the room that wrote the SQL knows its rows
   all<T = SqlRow>(sql: string, ...values: SqlValue[]): readonly T[] {
     return guard(() => this.#prepare(sql).all(...values) as T[]);
   }
 
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the room that wrote the SQL knows its row
   first<T = SqlRow>(sql: string, ...values: SqlValue[]): T | undefined {
     return guard(() => this.#prepare(sql).get(...values) as T | undefined);
   }
