@@ -28,6 +28,7 @@ import { recordConnection } from "./open-connection.ts";
 import { openLimits } from "./open-limits.ts";
 import { createConnectPages, type ServePage } from "./pages/connect-pages.ts";
 import { loadOperators } from "./policy/operators/registry.ts";
+import { createCataloguePages } from "./serve-catalogue.ts";
 import { EndpointTable } from "./serve-endpoints.ts";
 import { createMetricsPage, readAdminToken } from "./serve-metrics.ts";
 import { acquireFolder } from "./store/folder-lock.ts";
@@ -173,7 +174,14 @@ async function serve(parts: Parts): Promise<RunningApp> {
     }
   };
   const metricsPage = createMetricsPage(createExposition(metrics.families), adminToken, gate);
-  const pages: ServePage[] = [metricsPage, createConnectPages(connections, gate)];
+  const catalogue = createCataloguePages({
+    dataDir: folder.dir,
+    gate,
+    baseUrl: () => baseUrl,
+    say: (words) => log.warn("catalogue", words),
+  });
+  stoppers.push(() => catalogue.stop());
+  const pages: ServePage[] = [metricsPage, createConnectPages(connections, gate), catalogue.serve];
   const server = createListener({ desk, gate, failures }, findObstacle, pages);
   stoppers.push(() => recordLife(folder, "stop"));
   await recordLife(folder, "start");

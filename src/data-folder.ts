@@ -114,10 +114,14 @@ export interface CommandFolder {
   readonly env: OpenDataFolder["env"];
 }
 
+export function findCommandFolder(dataDir: string | undefined, env: OpenDataFolder["env"]): string {
+  const demo = path.resolve(".sallyport");
+  return path.resolve(dataDir ?? (existsSync(path.join(demo, DATABASE_FILE)) ? demo : findDataFolder(env)));
+}
+
 /** For commands: the folder that they name, else the checkout's demo where there is one, else the platform's. */
 export async function openCommandFolder(choice: CommandFolder): Promise<DataFolder> {
-  const demo = path.resolve(".sallyport");
-  const dir = path.resolve(choice.dataDir ?? (existsSync(path.join(demo, DATABASE_FILE)) ? demo : findDataFolder(choice.env)));
+  const dir = findCommandFolder(choice.dataDir, choice.env);
   const file = choice.config?.storeFile ?? path.join(dir, DATABASE_FILE);
   if (choice.mustExist === true && choice.config?.storeUrl === undefined && !existsSync(file)) {
     throw new FailureError({

@@ -41,6 +41,16 @@ export async function main(argv: readonly string[]): Promise<void> {
       const { openCommandFolder } = await import("./data-folder.ts");
       return await openCommandFolder({ dataDir, config, mustExist, env: process.env });
     },
+    findFolder: async (dataDir) => (await import("./data-folder.ts")).findCommandFolder(dataDir, process.env),
+    serveCatalogue: async (choice) => {
+      const { serveCatalogue } = await import("./serve-catalogue.ts");
+      return await serveCatalogue(choice);
+    },
+    waitForSignal: () =>
+      new Promise((resolve) => {
+        process.once("SIGTERM", () => resolve());
+        process.once("SIGINT", () => resolve());
+      }),
   };
   process.exitCode = await runCli(argv, ports);
 }

@@ -11,6 +11,7 @@ const SLOW = [
   "e2e",
   "gateway",
   "bench",
+  "pages/catalog",
   "deploy",
   "samples",
   "limit/redis",

@@ -88,6 +88,15 @@ export interface Terminal {
   readonly ask?: ((question: string) => Promise<string>) | undefined;
 }
 
+export interface CatalogueChoice {
+  /** Left out: the folder's own, else the one that ships. */
+  readonly file: string | undefined;
+  readonly dataDir: string;
+  readonly host: string;
+  readonly port: number;
+  readonly say: (words: string) => void;
+}
+
 export interface Ports {
   readonly version: string;
   /** How this very program is started again, for entries in other programs' configurations. */
@@ -97,4 +106,9 @@ export interface Ports {
   /** Gives the exit code. */
   runStdio(choice: RunChoice): Promise<number>;
   openFolder(choice: FolderChoice): Promise<OpenFolder>;
+  /** The data folder that a command means; nothing is made. */
+  findFolder(dataDir: string | undefined): Promise<string>;
+  serveCatalogue(choice: CatalogueChoice): Promise<{ readonly url: string; stop(): Promise<void> }>;
+  /** Settles when the process is told to stop. */
+  waitForSignal(): Promise<void>;
 }

@@ -72,6 +72,7 @@ const COMMANDS: readonly (readonly [name: string, summary: string, load: () => P
   ["server", "servers, their pinned tools, and what differs", async () => (await import("./server-commands.ts")).addServerCommands],
   ["grant", "add, list, rotate, revoke and restore grants", async () => (await import("./grant-commands.ts")).addGrantCommands],
   ["audit", "read, export and verify the log", async () => (await import("./audit-commands.ts")).addAuditCommands],
+  ["catalog", "build and serve a catalogue of servers and tools", async () => (await import("./catalog-commands.ts")).addCatalogCommands],
   ["key", "the keys that seal what the data folder keeps", async () => (await import("./key-commands.ts")).addKeyCommands],
 ];
 

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
+import { escapeHtml } from "./html.ts";
 
 const STYLE =
   "body{font:16px/1.5 system-ui,sans-serif;max-width:38rem;margin:4rem auto;padding:0 1rem}code{background:#8883;padding:.1em .3em}";
@@ -48,10 +49,4 @@ function printPage({ title, paragraphs }: Page): string {
 
 function printPiece(piece: Piece): string {
   return typeof piece === "string" ? escapeHtml(piece) : `<code>${escapeHtml(piece.code)}</code>`;
-}
-
-const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-
-function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (letter) => ESCAPES[letter] as string);
 }

@@ -29,6 +29,9 @@ export function createTerminal(ports: Partial<Ports> = {}): KeptTerminal {
       startGateway: absent,
       runStdio: absent,
       openFolder: absent,
+      findFolder: absent,
+      serveCatalogue: absent,
+      waitForSignal: absent,
       ...ports,
     },
     get out() {

@@ -3,7 +3,7 @@
 import { startApp } from "../../src/app.ts";
 import type { Ports } from "../../src/cli/ports.ts";
 import { runCli } from "../../src/cli/run-cli.ts";
-import { openCommandFolder } from "../../src/data-folder.ts";
+import { findCommandFolder, openCommandFolder } from "../../src/data-folder.ts";
 
 export interface CommandEnd {
   readonly code: number;
@@ -28,6 +28,9 @@ export async function runCommand(
     startGateway: (choice) => startApp({ ...choice, env }),
     runStdio: absent,
     openFolder: (choice) => openCommandFolder({ ...choice, env }),
+    findFolder: async (dataDir) => findCommandFolder(dataDir, env),
+    serveCatalogue: absent,
+    waitForSignal: absent,
   };
   const code = await runCli(argv, ports);
   return { code, ...kept };

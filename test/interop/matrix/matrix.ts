@@ -34,8 +34,9 @@ const EXERCISES: { readonly [F in Feature]-?: (client: MatrixClient, offer: NonN
   async progress(client, { name, args = {}, steps }) {
     const seen: number[] = [];
     await client.call(name, args, (progress) => void seen.push(progress));
-    const isRising = seen.every((value, at) => at === 0 || value > (seen[at - 1] ?? 0));
-    expectThat(seen.length === steps && isRising, `progress was ${seen.join(", ")}`);
+    // Where the server asks something meanwhile, a client of 2026-07-28 tells its own rounds through the same ear.
+    const told = seen.filter((value, at) => at === 0 || value > Math.max(...seen.slice(0, at)));
+    expectThat(told.length === steps, `progress was ${seen.join(", ")}`);
   },
   async errors(client, { name, args = {}, says = "" }) {
     const { isError, text } = await client.call(name, args);
