@@ -81,8 +81,10 @@ function withChanges<T extends object>(of: T, changes: Partial<T>): T {
 function ignoreLimits(limits: Limits): Limits {
   return withChanges(limits, {
     take: async () => ({ ok: true, reservation: undefined }),
+    takeNow: () => ({ ok: true, reservation: undefined }),
     peek: async () => ({ ok: true }),
     settle: async () => false,
+    settleNow: () => false,
   });
 }
 

@@ -75,9 +75,10 @@ function lintWrappers(value: Json, pointer: string, warn: Warn): void {
 }
 
 function lintMailDomains(value: Json, pointer: string, warn: Warn): void {
-  const open = isJsonList(value) ? value.filter((entry) => typeof entry === "string" && isPublicMailDomain(entry)) : [];
+  const entries: readonly Json[] = isJsonList(value) ? value : [];
+  const open = entries.filter((entry): entry is string => typeof entry === "string" && isPublicMailDomain(entry));
   if (open.length === 0) return;
-  const named = open.map((entry) => `\`${String(entry)}\``).join(", ");
+  const named = open.map((entry) => `\`${entry}\``).join(", ");
   warn("public_mail_domain", `${pointer}/value`, `Anybody can have an address there: ${named}. List whole addresses with \`in\`.`);
 }
 

@@ -197,6 +197,9 @@ describe("somebody at a terminal", () => {
       startGateway: never,
       runStdio: never,
       openFolder: never,
+      findFolder: never,
+      serveCatalogue: never,
+      waitForSignal: never,
     });
     return { code, ...kept };
   }
