@@ -7,7 +7,7 @@ import { startGatewayProcess } from "../support/gateway-process.ts";
 import { makeFolder, runProgram } from "../support/program.ts";
 
 const TIMEOUT = { timeout: 90_000 };
-const COMMANDS = ["start", "run", "scan", "init", "policy", "server", "grant", "audit", "key"];
+const COMMANDS = ["start", "run", "scan", "init", "policy", "server", "grant", "audit", "catalog", "key"];
 
 /** Every command that the help of `words` names, with its own. */
 async function listCommands(words: readonly string[]): Promise<string[][]> {
