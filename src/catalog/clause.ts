@@ -44,11 +44,17 @@ function findLater(words: readonly Word[]): LaterVerb[] {
       !found.verb.isDouble &&
       found.verb.act !== "read" &&
       !found.verb.isMaking &&
-      !OF_INPUT.has(found.verb.word)
+      !OF_INPUT.has(found.verb.word) &&
+      !isDenied(words, at)
     )
       later.push({ verb: found.verb, word });
   }
   return later;
+}
+
+/** "Changes nothing.", and not "Changes nothing but your settings." */
+function isDenied(words: readonly Word[], at: number): boolean {
+  return words[at + 1]?.text === "nothing" && ENDS.has(words[at + 2]?.text ?? ".");
 }
 
 const list = (words: string): ReadonlySet<string> => new Set(words.split(/\s+/));

@@ -71,7 +71,7 @@ function spendIn(desk: Desk, batch: Batch, exchange: Exchange, permission: Permi
   if (hold || approval || exchange.rounds || !desk.limits.takeNow) return spendSlowly(desk, batch, exchange, permission, hold);
   const changed = desk.access.hasChanged(batch, exchange.look);
   if (changed === true) return "stale";
-  if (changed !== false) return spendSlowly(desk, batch, exchange, permission, hold);
+  if (changed !== false) return spendSlowly(desk, batch, exchange, permission, hold, changed);
   if (charges.length > 0) {
     const taken = desk.limits.takeNow(batch, charges, partiesOf(desk, exchange), batch.nowMs);
     if (taken === undefined) return spendSlowly(desk, batch, exchange, permission, hold);
@@ -82,8 +82,16 @@ function spendIn(desk: Desk, batch: Batch, exchange: Exchange, permission: Permi
   return "passed";
 }
 
-async function spendSlowly(desk: Desk, batch: Batch, exchange: Exchange, permission: Permission, hold: Hold | undefined): Promise<Spent> {
-  if (await desk.access.hasChanged(batch, exchange.look)) return "stale";
+/** `changing`: what has been asked already. */
+async function spendSlowly(
+  desk: Desk,
+  batch: Batch,
+  exchange: Exchange,
+  permission: Permission,
+  hold: Hold | undefined,
+  changing: boolean | Promise<boolean> = desk.access.hasChanged(batch, exchange.look),
+): Promise<Spent> {
+  if (await changing) return "stale";
   // A round that somebody has gone on with is over: what comes with it again is a new call, and judged as one.
   if (exchange.rounds && !(await desk.rounds.claim(batch, exchange.rounds, desk.clock.now()))) {
     exchange.rounds = undefined;

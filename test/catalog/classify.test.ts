@@ -33,6 +33,18 @@ describe("the class", () => {
     ["a joined verb with its own object", "write", "next_task", "Get the next task and mark it as in progress."],
     ["nouns after a reading verb", "read", "get_limits", "Get create and update timestamps."],
     ["a later sentence that acts", "write", "investigate", "Investigate an incident. Sends a message to the team."],
+    [
+      "a later sentence that says what it leaves alone",
+      "read",
+      "list_connectors",
+      "Lists the services that can be connected. Changes nothing.",
+    ],
+    [
+      "a later sentence that leaves alone all but one thing",
+      "write",
+      "list_connectors",
+      "Lists the services. Changes nothing but your settings.",
+    ],
     ["what the name does not say", "destructive", "tidy", "Permanently removes old files."],
     ["name reads, clause deletes", "destructive", "get_rid", "Deletes the account."],
     ["name reads, clause writes", "write", "get_upload", "Initiates an upload session for the user."],
